@@ -1,0 +1,57 @@
+//! 256 weights in 144 bytes: 4-bit integers, and a 6-bit scale and minimum for every 32.
+//!
+//! ```text
+//! byte  0   2      4          16                              144
+//!       | d | dmin | scales    | 128 bytes of nibbles          |
+//!       f16  f16     12 bytes
+//!
+//! unit i of 32:  q[j] = nibble i % 2 of byte 32 (i / 2) + j
+//!                scale and minimum i lie in scales so (upper case scales, lower case minima):
+//!
+//!                   byte   0        1        2        3
+//!                 + 0      EEAAAAAA FFBBBBBB GGCCCCCC HHDDDDDD
+//!                 + 4      eeaaaaaa ffbbbbbb ggcccccc hhdddddd
+//!                 + 8      eeeeEEEE ffffFFFF ggggGGGG hhhhHHHH
+//!
+//! w[j] = (d * scale) * q[j] - dmin * minimum
+//! ```
+
+use crate::Unpacked;
+use crate::float::f16_at;
+use crate::format::Row;
+use crate::tile::Field;
+
+pub(crate) const ROW: Row = Row {
+    id: 12,
+    name: "Q4_K",
+    weights: 256,
+    bytes: 144,
+    fields: &[Field::of(1, 2), Field::of(1, 2), Field::of(12, 1), Field::of(32, 4)],
+    has_min: true,
+    unpack: Some(unpack),
+    encode: None,
+};
+
+fn unpack(block: &[u8], i: usize, out: &mut Unpacked) {
+    let (d, m) = scale(block, i);
+    *out = Unpacked { d, m, ..Unpacked::ZERO };
+    for (q, nibble) in out.q.iter_mut().zip(nibbles(&block[16..], i)) {
+        *q = nibble as i8;
+    }
+}
+
+/// Scale and minimum of unit `i`, from the head that Q4_K and Q5_K share. 11 bits of mantissa
+/// times 6 bits are exact in f32.
+pub(crate) fn scale(block: &[u8], i: usize) -> (f32, f32) {
+    let at = |j: usize| block[4 + j];
+    let (scale, minimum) = match i {
+        0..4 => (at(i) & 63, at(i + 4) & 63),
+        _ => (at(i + 4) & 15 | at(i - 4) >> 6 << 4, at(i + 4) >> 4 | at(i) >> 6 << 4),
+    };
+    (f16_at(block, 0) * f32::from(scale), -(f16_at(block, 2) * f32::from(minimum)))
+}
+
+/// The nibbles of unit `i`: two units share 32 bytes.
+pub(crate) fn nibbles(bytes: &[u8], i: usize) -> impl Iterator<Item = u8> {
+    bytes[i / 2 * 32..][..32].iter().map(move |byte| byte >> (4 * (i % 2)) & 15)
+}
