@@ -1,0 +1,3 @@
+//! Measures dram and its peers.
+#![forbid(unsafe_code)]
+fn main() {}

@@ -1,0 +1,3 @@
+//! The program dram.
+#![forbid(unsafe_code)]
+fn main() {}

@@ -1,0 +1,147 @@
+//! Float operations, written once over eight lanes and compiled for every instruction set.
+//!
+//! Nothing here may be reordered: sums run over eight lanes (element `j` in lane `j % 8`) which
+//! [`tree`] adds in a fixed order; everything else is element by element. All functions are
+//! inlined into a function that enables an instruction set's features ([`mod@crate::isa`]), where
+//! [`fma`] is one instruction.
+
+use dram_quant::Q8Mut;
+
+/// How an instruction set turns half floats into floats; exact, so every way gives equal bits.
+pub(crate) trait Widen {
+    fn widen(halves: &[u16; 8]) -> [f32; 8];
+}
+
+/// [`Widen`] in integer operations, for any CPU.
+pub(crate) struct Portable;
+
+impl Widen for Portable {
+    #[inline(always)]
+    fn widen(halves: &[u16; 8]) -> [f32; 8] {
+        halves.map(widen)
+    }
+}
+
+/// A half float as a float.
+#[inline(always)]
+pub(crate) fn widen(half: u16) -> f32 {
+    dram_quant::f16_to_f32(half)
+}
+
+/// `a * b + c`, rounded once.
+#[inline(always)]
+pub(crate) fn fma(a: f32, b: f32, c: f32) -> f32 {
+    #[cfg(feature = "std")]
+    return a.mul_add(b, c);
+    #[cfg(not(feature = "std"))]
+    libm::fmaf(a, b, c)
+}
+
+/// The one order in which eight lanes are added.
+#[inline(always)]
+pub(crate) fn tree(v: [f32; 8]) -> f32 {
+    ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
+}
+
+/// 1.5 · 2^23: adding it rounds a number below 2^22 to the nearest integer, ties to even, and
+/// leaves that integer in the low bits.
+const ROUND: f32 = 12_582_912.0;
+
+/// The nearest integer, ties to even, of a number below 2^22.
+#[inline(always)]
+fn round(x: f32) -> i32 {
+    ((x + ROUND).to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32)
+}
+
+/// e^x with an error below 2 units in the last place for −87 ≤ x ≤ 88; outside it stays at the
+/// value of that bound. NaN gives NaN.
+///
+/// Cephes' `expf`: x = n ln 2 + r, a polynomial for e^r, and n added to the exponent.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    let x = if x < -87.0 { -87.0 } else { x };
+    let x = if x > 88.0 { 88.0 } else { x };
+    let n = x * core::f32::consts::LOG2_E + ROUND;
+    let power = (n.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+    let n = n - ROUND;
+    let r = fma(n, -0.693_359_4, x);
+    let r = fma(n, 2.121_944_4e-4, r);
+    let p = fma(1.987_569_1e-4, r, 1.398_2e-3);
+    let p = fma(p, r, 8.333_452e-3);
+    let p = fma(p, r, 4.166_579_6e-2);
+    let p = fma(p, r, 1.666_666_5e-1);
+    let p = fma(p, r, 0.5);
+    let p = fma(p, r * r, r) + 1.0;
+    p * f32::from_bits((power.wrapping_add(127) as u32) << 23)
+}
+
+/// Quantises one column to units of 32: `d = max|x| / 127`, `q = x / d` to the nearest, ties to
+/// even. A unit whose largest number is below 10^−30 becomes zeros; NaN gives a NaN scale.
+#[inline(always)]
+pub(crate) fn quantize<W>(x: &[f32], y: Q8Mut<'_>) {
+    let units = x.as_chunks::<32>().0.iter().zip(y.q.as_chunks_mut::<32>().0);
+    let scales = y.d.iter_mut().zip(y.ds).zip(y.sums);
+    for ((x, q), ((d, ds), sums)) in units.zip(scales) {
+        // As integers, NaN is above infinity and every number: it is not lost in the maximum.
+        let max = x.iter().fold(0, |max, x| max.max((x.to_bits() & 0x7fff_ffff) as i32));
+        let max = f32::from_bits(max as u32);
+        let inverse = if max < 1e-30 { 0.0 } else { 127.0 / max };
+        *d = if max < 1e-30 { 0.0 } else { max / 127.0 };
+        for (q, x) in q.iter_mut().zip(x) {
+            *q = round(x * inverse) as i8;
+        }
+        let half = |h: usize| q[h * 16..][..16].iter().map(|q| i16::from(*q)).sum::<i16>();
+        *sums = [half(0), half(1)];
+        *ds = (i32::from(sums[0]) + i32::from(sums[1])) as f32 * *d;
+    }
+}
+
+/// Root-mean-square norm: `y = x / sqrt(mean(x²) + eps) * w`.
+#[inline(always)]
+pub(crate) fn norm<W>(x: &[f32], w: &[f32], eps: f32, y: &mut [f32]) {
+    let mut lanes = [0.0; 8];
+    for x in x.chunks(8) {
+        for (acc, x) in lanes.iter_mut().zip(x) {
+            *acc = fma(*x, *x, *acc);
+        }
+    }
+    let scale = 1.0 / libm::sqrtf(tree(lanes) / x.len() as f32 + eps);
+    for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
+        *y = (x * scale) * w;
+    }
+}
+
+/// `y += x`.
+#[inline(always)]
+pub(crate) fn add<W>(x: &[f32], y: &mut [f32]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += x;
+    }
+}
+
+/// `gate = silu(gate) * up`, with `silu(g) = g / (1 + e^−g)`.
+#[inline(always)]
+pub(crate) fn swiglu<W>(up: &[f32], gate: &mut [f32]) {
+    for (g, u) in gate.iter_mut().zip(up) {
+        *g = *g / (1.0 + exp(-*g)) * u;
+    }
+}
+
+/// Rotates the pairs of one head by the angles of its position.
+///
+/// `cos` and `sin` have one element a pair. Pair `i` is elements `2i` and `2i + 1` if `adjacent`
+/// (llama's layout in GGUF), else `i` and `i + pairs` (qwen2's). Elements past the pairs stay.
+#[inline(always)]
+pub(crate) fn rotate<W>(cos: &[f32], sin: &[f32], adjacent: bool, x: &mut [f32]) {
+    let pairs = cos.len();
+    if adjacent {
+        for ((x, cos), sin) in x.as_chunks_mut::<2>().0.iter_mut().zip(cos).zip(sin) {
+            *x = [x[0] * cos - x[1] * sin, x[0] * sin + x[1] * cos];
+        }
+        return;
+    }
+    let (a, b) = x.split_at_mut(pairs);
+    for (((a, b), cos), sin) in a.iter_mut().zip(b).zip(cos).zip(sin) {
+        (*a, *b) = (*a * cos - *b * sin, *a * sin + *b * cos);
+    }
+}

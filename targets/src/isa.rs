@@ -1,0 +1,104 @@
+//! The macros that compile the float operations for an instruction set and build its table.
+//!
+//! An instruction set's features are named once, in its `isa!` line: the compiler proves that
+//! every kernel in the table needs no others.
+
+/// Hands the list of float operations to `$with!`. An operation is listed here once.
+macro_rules! floats {
+    ($with:ident!($($extra:tt)*)) => {
+        $with! { ($($extra)*)
+            /// Multiplies up to eight rows of a float format with the columns of `x`.
+            scalar::float_rows =>
+                float_rows(w: &[u8], format: dram_quant::Format, x: &[f32], y: &mut [[f32; 8]]);
+            /// Quantises one column.
+            float::quantize => quantize(x: &[f32], y: dram_quant::Q8Mut<'_>);
+            /// Root-mean-square norm of one column: `y = x / sqrt(mean(x²) + eps) * w`.
+            float::norm => norm(x: &[f32], w: &[f32], eps: f32, y: &mut [f32]);
+            /// `y += x`.
+            float::add => add(x: &[f32], y: &mut [f32]);
+            /// `gate = silu(gate) * up`.
+            float::swiglu => swiglu(up: &[f32], gate: &mut [f32]);
+            /// Rotates the pairs of one head, `(i, i + pairs)` or, if `adjacent`, `(2i, 2i + 1)`.
+            float::rotate => rotate(cos: &[f32], sin: &[f32], adjacent: bool, x: &mut [f32]);
+            /// Scores of queries `(n, head)` against a page of half-float keys `(head, 32)`.
+            attention::scores_f16 =>
+                scores_f16(q: &[f32], k: &[u16], scale: f32, stride: usize, s: &mut [f32]);
+            /// Scores of queries against a page of 8-bit keys with scales `(head / 32, 32)`.
+            attention::scores_q8 =>
+                scores_q8(q: &[f32], k: &[i8], d: &[u16], scale: f32, stride: usize, s: &mut [f32]);
+            /// Scores to weights `e^(s − max)`; returns the maximum and the sum.
+            attention::soften => soften(s: &mut [f32]) -> (f32, f32);
+            /// Adds weighted half-float values `(32, head)` to `y`.
+            attention::mix_f16 =>
+                mix_f16(p: &[f32], stride: usize, v: &[u16], positions: usize, y: &mut [f32]);
+            /// Adds weighted 8-bit values with scales `(32, head / 32)` to `y`.
+            attention::mix_q8 =>
+                mix_q8(p: &[f32], stride: usize, v: &[i8], d: &[u16], positions: usize, y: &mut [f32]);
+            /// `y = y * a + x * b`.
+            attention::blend => blend(x: &[f32], a: f32, b: f32, y: &mut [f32]);
+        }
+    };
+}
+
+/// Compiles a function with `$feature`s.
+macro_rules! with_features {
+    ([$($feature:tt),*] $($function:tt)*) => {
+        $(#[target_feature(enable = $feature)])*
+        $($function)*
+    };
+}
+
+/// Compiles the float operations with `$features` and makes the [`Floats`](crate::kernels::Floats)
+/// of them, `$widen` telling how half floats are read.
+macro_rules! compile_floats {
+    (($features:tt $widen:ty)
+     $($(#[$doc:meta])* $module:ident::$op:ident => $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?;)*
+    ) => {{
+        $(
+            with_features! { $features
+                fn $name($($arg: $type),*) $(-> $out)? {
+                    $crate::$module::$op::<$widen>($($arg),*)
+                }
+            }
+        )*
+        $crate::kernels::Floats { $($name),* }
+    }};
+}
+
+/// `isa!(module, is_…_feature_detected, ["feature", …], Widen, [FORMAT: module::of::it, …])`:
+/// the table of one instruction set, or `None` where this CPU lacks a feature.
+///
+/// A format's module has `rows` and `tiles`, both of type [`Product`](crate::kernels::Product).
+/// Formats not named keep the kernels of `scalar`.
+macro_rules! isa {
+    ($name:ident, $detect:ident, $features:tt, $widen:ty, [$($format:ident: $module:path),* $(,)?]) => {{
+        static TABLE: $crate::kernels::Kernels = {
+            let mut table = $crate::kernels::SCALAR;
+            table.name = stringify!($name);
+            table.floats = floats!(compile_floats!($features $widen));
+            $({
+                use $module as format;
+                isa!(@compile rows, $features);
+                isa!(@compile tiles, $features);
+                table.products[dram_quant::Format::$format as usize] = [rows, tiles];
+            })*
+            table
+        };
+        isa!(@detect $detect, $features).then_some(&TABLE)
+    }};
+    (@compile $name:ident, $features:tt) => {
+        with_features! { $features
+            fn $name(
+                w: $crate::kernels::Eight<'_>,
+                x: dram_quant::Q8<'_>,
+                panel: &mut $crate::Panel<'_>,
+                y: &mut [[f32; dram_quant::EIGHT]],
+            ) {
+                format::$name(w, x, panel, y);
+            }
+        }
+    };
+    (@detect $detect:ident, [$($feature:tt),*]) => {
+        true $(&& std::arch::$detect!($feature))*
+    };
+}

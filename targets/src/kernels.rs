@@ -1,0 +1,125 @@
+//! The table of kernels, and the choice of one.
+
+use crate::{Columns, Panel, float};
+use dram_quant::{EIGHT, Format, Matrix, Order, Q8};
+
+/// Up to eight rows of a matrix, as a kernel gets them. Lengths have been checked.
+#[derive(Clone, Copy)]
+pub(crate) struct Eight<'a> {
+    /// `rows` rows of whole blocks.
+    pub bytes: &'a [u8],
+    pub rows: usize,
+    pub format: Format,
+    pub order: Order,
+}
+
+/// `y[c][r] = Σ w[r] · x[c]`; elements of `y` past the rows of `w` are left in any state.
+///
+/// Safe to call where the CPU has the features the kernel was compiled with.
+pub(crate) type Product = unsafe fn(Eight<'_>, Q8<'_>, &mut Panel<'_>, &mut [[f32; EIGHT]]);
+
+macro_rules! declare_floats {
+    (() $($(#[$doc:meta])* $module:ident::$op:ident => $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?;)*) => {
+        /// The float operations of one instruction set.
+        #[derive(Clone, Copy)]
+        pub(crate) struct Floats {
+            $(pub $name: unsafe fn($($type),*) $(-> $out)?,)*
+        }
+
+        #[allow(clippy::too_many_arguments, reason = "plain arrays and their shapes")]
+        impl Kernels {
+            $(
+                $(#[$doc])*
+                pub fn $name(&self, $($arg: $type),*) $(-> $out)? {
+                    // SAFETY: the CPU has the table's features because `all` saw them.
+                    unsafe { (self.floats.$name)($($arg),*) }
+                }
+            )*
+        }
+    };
+}
+floats!(declare_floats!());
+
+/// What one instruction set can do. Holding a `&Kernels` proves that this CPU can run it.
+pub struct Kernels {
+    pub(crate) name: &'static str,
+    /// Whether tiles are multiplied faster than rows.
+    pub(crate) tiles_pay: bool,
+    /// `(format, order)`.
+    pub(crate) products: [[Product; 2]; Format::COUNT],
+    pub(crate) floats: Floats,
+}
+
+impl core::fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Kernels {
+    /// The name `--kernels` takes.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether weights should be turned to tiles while a file is read.
+    pub fn tiles_pay(&self) -> bool {
+        self.tiles_pay
+    }
+
+    /// Multiplies rows `8 * eight..` of `w` with every column of `x`: `y[c][r] = Σ w[r] · x[c]`.
+    ///
+    /// Groups do not depend on each other, so each may be given to another thread. In a last
+    /// ragged group the elements of `y` past the matrix's rows are left in any state.
+    ///
+    /// # Panics
+    ///
+    /// If the columns are not as long as the rows, `y` is not one element a column, or `panel`
+    /// has fewer units than a row.
+    pub fn multiply(
+        &self,
+        w: &Matrix<'_>,
+        eight: usize,
+        x: Columns<'_>,
+        panel: &mut Panel<'_>,
+        y: &mut [[f32; EIGHT]],
+    ) {
+        let (bytes, rows, order) = w.eight(eight);
+        if w.format().is_float() {
+            assert_eq!(x.x.len(), y.len() * w.len(), "one output a column");
+            return self.float_rows(bytes, w.format(), x.x, y);
+        }
+        let (x, units) = (x.q8, w.len() / 32);
+        assert!(x.len == w.len() && x.q.len() == y.len() * x.len, "one output a column");
+        assert!(x.d.len() == y.len() * units && x.ds.len() == x.d.len());
+        assert!(x.sums.len() == x.d.len() && panel.units() >= units);
+        let w8 = Eight { bytes, rows, format: w.format(), order };
+        let product = self.products[w.format() as usize][order as usize];
+        // SAFETY: the CPU has the table's features because `all` saw them.
+        unsafe { product(w8, x, panel, y) }
+    }
+}
+
+/// The truth, and the start of every other table.
+pub(crate) const SCALAR: Kernels = Kernels {
+    name: "scalar",
+    tiles_pay: false,
+    products: [[crate::scalar::product; 2]; Format::COUNT],
+    floats: floats!(compile_floats!([] float::Portable)),
+};
+
+/// Every table this CPU can run, fastest first, `scalar` last.
+pub fn all() -> impl Iterator<Item = &'static Kernels> {
+    static LAST: Kernels = SCALAR;
+    crate::detected().into_iter().flatten().chain([&LAST])
+}
+
+/// The fastest table this CPU can run.
+pub fn best() -> &'static Kernels {
+    all().next().expect("`scalar` runs everywhere")
+}
+
+/// The table called `name`, if there is one and this CPU can run it.
+pub fn named(name: &str) -> Option<&'static Kernels> {
+    all().find(|table| table.name == name)
+}

@@ -1,0 +1,42 @@
+//! What each instruction set can do: one table of kernels for each.
+//!
+//! The `scalar` table is the truth: every other table gives the same bits for the same input, so
+//! an answer never depends on the CPU. Integer products are exact however they are summed; each
+//! float operation happens once per unit of 32 weights, in order ([`dram_quant::Unpacked`]).
+//! Reductions of floats use eight lanes and one fixed tree and are written once, in [`mod@float`]
+//! and [`mod@attention`], compiled for each instruction set.
+//!
+//! This is the only crate that names instruction sets. It knows no models, files or threads.
+#![no_std]
+#![allow(unsafe_code, reason = "kernels load, store and call by feature here, and nowhere else")]
+
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod attention;
+mod columns;
+mod float;
+#[macro_use]
+mod isa;
+mod kernels;
+mod panel;
+mod scalar;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
+pub use columns::Columns;
+pub use float::exp;
+pub use kernels::{Kernels, all, best, named};
+pub use panel::Panel;
+
+/// Every table of this build beside `scalar`, fastest first; `None` where the CPU lacks it.
+fn detected() -> [Option<&'static Kernels>; 1] {
+    #[cfg(all(target_arch = "x86_64", feature = "std"))]
+    return [isa!(avx2, is_x86_feature_detected, ["avx2", "fma", "f16c"], avx2::F16c, [])];
+    #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
+    [None]
+}
+
+/// Positions in a page of keys and values: the unit attention kernels work on.
+pub const PAGE: usize = 32;

@@ -1,0 +1,96 @@
+//! The truth: products written as their definition reads, for every format.
+
+use crate::Panel;
+use crate::float::{Widen, fma, tree};
+use crate::kernels::Eight;
+use dram_quant::{EIGHT, Format, Order, Q8, Unpacked};
+
+/// `y[c][r] = Σ w[r] · x[c]` for the rows of `w` and every column of `x`.
+///
+/// For each output: units in order, the arithmetic of [`Unpacked`].
+pub(crate) fn product(w: Eight<'_>, x: Q8<'_>, _: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
+    let mut unit = Unpacked::ZERO;
+    for r in 0..w.rows {
+        y.iter_mut().for_each(|y| y[r] = 0.0);
+        for i in 0..x.len / 32 {
+            unpack(w, r, i, &mut unit);
+            for (c, y) in y.iter_mut().enumerate() {
+                y[r] = step(&unit, w.format.has_min(), x.columns(c, 1), i, y[r]);
+            }
+        }
+    }
+}
+
+/// Adds unit `i` of one column to `acc`.
+fn step(w: &Unpacked, has_min: bool, x: Q8<'_>, i: usize, acc: f32) -> f32 {
+    let half = |h: usize| -> i32 {
+        let x = &x.q[i * 32 + h * 16..][..16];
+        w.q[h * 16..][..16].iter().zip(x).map(|(w, x)| i32::from(*w) * i32::from(*x)).sum()
+    };
+    let sum = i32::from(w.s[0]) * half(0) + i32::from(w.s[1]) * half(1);
+    let acc = fma(sum as f32, w.d * x.d[i], acc);
+    if !has_min {
+        return acc;
+    }
+    let [low, high] = x.sums[i].map(i32::from);
+    let minima = i32::from(w.n[0]) * low + i32::from(w.n[1]) * high;
+    fma(w.m, minima as f32 * x.d[i], acc)
+}
+
+/// Unpacks unit `i` of row `r`, wherever its bytes lie.
+fn unpack(w: Eight<'_>, r: usize, i: usize, unit: &mut Unpacked) {
+    match w.order {
+        Order::Rows => {
+            let row_bytes = w.bytes.len() / w.rows;
+            w.format.unpack(&w.bytes[r * row_bytes..][..row_bytes], i, unit);
+        }
+        Order::Tiles => w.format.unpack_tiled(w.bytes, r, i, unit),
+    }
+}
+
+/// The product of float formats: `y[c][r] = Σ w[r] · x[c]` over 8 lanes, joined by one tree.
+///
+/// `w` is up to eight rows, `x` is `(columns, len)`, `y` has one element a column.
+#[inline(always)]
+pub(crate) fn float_rows<W: Widen>(w: &[u8], format: Format, x: &[f32], y: &mut [[f32; EIGHT]]) {
+    let len = x.len() / y.len();
+    let row_bytes = len * format.bytes();
+    for (r, row) in w.chunks_exact(row_bytes).enumerate() {
+        for (x, y) in x.chunks_exact(len).zip(y.iter_mut()) {
+            y[r] = match format {
+                Format::F32 => dot(row.as_chunks().0, x, |w| w.map(f32::from_le_bytes)),
+                Format::F16 => dot(row.as_chunks().0, x, |w| W::widen(&w.map(u16::from_le_bytes))),
+                _ => dot(row.as_chunks().0, x, |w| w.map(bf16_to_f32)),
+            };
+        }
+    }
+}
+
+#[inline(always)]
+fn bf16_to_f32(bytes: [u8; 2]) -> f32 {
+    f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
+}
+
+/// The product of one row with one column; `widen` reads eight weights.
+#[inline(always)]
+fn dot<const B: usize>(
+    row: &[[u8; B]],
+    x: &[f32],
+    widen: impl Fn(&[[u8; B]; 8]) -> [f32; 8],
+) -> f32 {
+    let mut lanes = [0.0; 8];
+    let (eights, rest) = row.as_chunks::<8>();
+    let (x8, x_rest) = x.as_chunks::<8>();
+    for (w, x) in eights.iter().zip(x8) {
+        let w = widen(w);
+        for l in 0..8 {
+            lanes[l] = fma(w[l], x[l], lanes[l]);
+        }
+    }
+    let mut last = [[0; B]; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    for ((lane, w), x) in lanes.iter_mut().zip(widen(&last)).zip(x_rest) {
+        *lane = fma(w, *x, *lane);
+    }
+    tree(lanes)
+}
