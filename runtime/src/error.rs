@@ -1,0 +1,140 @@
+//! What can go wrong, each as one sentence: where, what was found, what would be right.
+
+mod fault;
+mod name;
+
+#[cfg(feature = "std")]
+pub use fault::PathFault;
+pub use fault::{FileFault, KeyFault, PartsFault, TensorFault};
+pub use name::Name;
+
+use core::fmt;
+
+/// Everything this crate refuses, as plain data: it borrows nothing and owns no heap memory.
+///
+/// Messages do not repeat the path of the file: whoever opened it knows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The container of a model file is wrong at a byte.
+    File {
+        /// Which part of a split file, from 0.
+        part: usize,
+        /// Where in that part.
+        offset: usize,
+        /// What is wrong there.
+        fault: FileFault,
+    },
+    /// A metadata key of a model file is missing or has an impossible value.
+    Key {
+        /// The key.
+        key: Name,
+        /// What is wrong with it.
+        fault: KeyFault,
+    },
+    /// A tensor of a model file is missing or cannot be what the file says.
+    Tensor {
+        /// Its name.
+        tensor: Name,
+        /// What is wrong with it.
+        fault: TensorFault,
+    },
+    /// The parts of a split file do not belong together.
+    Parts(PartsFault),
+    /// Something needs more memory than there is.
+    NoRoom {
+        /// What needs it.
+        what: &'static str,
+        /// Bytes it needs.
+        needed: usize,
+        /// Bytes there are; `None` where only the system knows.
+        available: Option<usize>,
+    },
+    /// A path does not lead to a file that can be read.
+    #[cfg(feature = "std")]
+    Path(PathFault),
+    /// The system refused an operation on a file.
+    #[cfg(feature = "std")]
+    Io {
+        /// The operation, as in "cannot … the file".
+        doing: &'static str,
+        /// The system's reason.
+        reason: std::io::ErrorKind,
+    },
+}
+
+/// Groups of errors that a program answers differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The file is not a model that this program can run.
+    BadFile,
+    /// There is no such file, or it cannot be read.
+    Missing,
+    /// It does not fit in memory.
+    NoRoom,
+    /// Anything else.
+    Runtime,
+}
+
+impl Error {
+    /// The group of this error.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::File { .. } | Self::Key { .. } | Self::Tensor { .. } => Kind::BadFile,
+            Self::Parts(PartsFault::Absent { .. }) => Kind::Missing,
+            Self::Parts(_) => Kind::BadFile,
+            Self::NoRoom { .. } => Kind::NoRoom,
+            #[cfg(feature = "std")]
+            Self::Path(_) => Kind::Missing,
+            #[cfg(feature = "std")]
+            Self::Io { .. } => Kind::Runtime,
+        }
+    }
+
+    pub(crate) fn file(offset: usize, fault: FileFault) -> Self {
+        Self::File { part: 0, offset, fault }
+    }
+
+    pub(crate) fn key(key: impl fmt::Display, fault: KeyFault) -> Self {
+        Self::Key { key: Name::of(key), fault }
+    }
+
+    pub(crate) fn tensor(tensor: impl fmt::Display, fault: TensorFault) -> Self {
+        Self::Tensor { tensor: Name::of(tensor), fault }
+    }
+
+    /// Says in which part of a split file a fault of the container is.
+    pub(crate) fn in_part(self, part: usize) -> Self {
+        match self {
+            Self::File { offset, fault, .. } => Self::File { part, offset, fault },
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { part: 0, offset, fault } => write!(f, "at byte {offset}: {fault}"),
+            Self::File { part, offset, fault } => {
+                write!(f, "in part {}, at byte {offset}: {fault}", part + 1)
+            }
+            Self::Key { key, fault } => write!(f, "key \"{key}\": {fault}"),
+            Self::Tensor { tensor, fault } => write!(f, "tensor \"{tensor}\": {fault}"),
+            Self::Parts(fault) => fault.fmt(f),
+            Self::NoRoom { what, needed, available: Some(available) } => {
+                write!(f, "{what} needs {needed} bytes of memory, {available} are available")
+            }
+            Self::NoRoom { what, needed, available: None } => {
+                write!(f, "{what} needs {needed} bytes of memory, which the system does not have")
+            }
+            #[cfg(feature = "std")]
+            Self::Path(fault) => fault.fmt(f),
+            #[cfg(feature = "std")]
+            Self::Io { doing, reason } => write!(f, "cannot {doing} the file: {reason}"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}

@@ -1,0 +1,147 @@
+//! Files in memory. The only unsafe code between a path and a checked view.
+#![allow(unsafe_code, reason = "mapping a file is unsafe: others may change it")]
+
+use super::tiles;
+use crate::error::{Error, PartsFault, PathFault};
+use core::{fmt, ops::Deref};
+use memmap2::{Mmap, MmapMut, MmapOptions};
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::vec::Vec;
+
+/// A model's file in memory, read-only: mapped, or read and arranged in tiles.
+///
+/// A mapped file must not be changed while it is mapped. If another program *truncates* it, the
+/// next read behind its new end kills this process (SIGBUS); if another program *writes into* it,
+/// weights change while they are used. Replace a model's file by writing the new one under
+/// another name and renaming it: the old one then stays whole until it is unmapped.
+pub struct Map(Memory);
+
+enum Memory {
+    Mapped(Mmap),
+    Read(MmapMut),
+}
+
+impl Map {
+    /// Maps one regular file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Path`] at once for what is not a file that can be read, such as a directory, a
+    /// pipe or a device; [`Error::Io`] if mapping fails. An empty file maps to no bytes.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::of(&open(path)?)
+    }
+
+    /// Maps an open file.
+    pub(crate) fn of(file: &File) -> Result<Self, Error> {
+        if length(file)? == 0 {
+            return MmapMut::map_anon(0).map(|none| Self(Memory::Read(none))).map_err(mapping);
+        }
+        // SAFETY: the mapping is read-only and private; that nobody changes the file meanwhile is
+        // the documented duty of whoever installs models, which no program can enforce.
+        let map = unsafe { MmapOptions::new().map_copy_read_only(file) };
+        map.map(|map| Self(Memory::Mapped(map))).map_err(mapping)
+    }
+
+    /// Maps a file, and if its name is that of a part (`…-00001-of-00003.gguf`) all parts of that
+    /// name, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`], and [`PartsFault::Absent`].
+    pub fn open_all(path: &Path) -> Result<Vec<Self>, Error> {
+        parts(path)?.iter().map(|path| Self::open(path)).collect()
+    }
+
+    /// Reads a model's file (all parts of a split one) with several threads, arranging matrices
+    /// in tiles on the way: what comes out is the image of a packed file.
+    ///
+    /// A matrix that is only looked up row by row stays in rows. There is never a second copy of
+    /// the weights in this process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_all`] and [`super::Gguf::join`]; [`Error::NoRoom`] without memory for it.
+    pub fn read_tiles(path: &Path, threads: usize) -> Result<Vec<Self>, Error> {
+        let paths = parts(path)?;
+        let images = tiles::read(&paths, threads)?;
+        Ok(images.into_iter().map(|image| Self(Memory::Read(image))).collect())
+    }
+}
+
+impl Deref for Map {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Memory::Mapped(map) => map,
+            Memory::Read(image) => image,
+        }
+    }
+}
+
+impl fmt::Debug for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Map({} bytes)", self.len())
+    }
+}
+
+/// Opens a regular file for reading. Asks what it is first: opening a pipe would wait.
+pub(crate) fn open(path: &Path) -> Result<File, Error> {
+    let refused = |error: std::io::Error| Error::Path(PathFault::Refused(error.kind()));
+    let about = fs::metadata(path).map_err(refused)?;
+    if about.is_dir() {
+        return Err(Error::Path(PathFault::Directory));
+    }
+    if !about.is_file() {
+        return Err(Error::Path(PathFault::NotAFile));
+    }
+    File::open(path).map_err(refused)
+}
+
+fn length(file: &File) -> Result<usize, Error> {
+    let about = file.metadata().map_err(|error| Error::Path(PathFault::Refused(error.kind())))?;
+    usize::try_from(about.len()).map_err(|_| mapping(ErrorKind::FileTooLarge.into()))
+}
+
+fn mapping(error: std::io::Error) -> Error {
+    Error::Io { doing: "map", reason: error.kind() }
+}
+
+/// The paths of all parts of a split file, given that of any; else the path alone.
+fn parts(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let Some((stem, count)) = split_name(name) else { return Ok([path.into()].into()) };
+    let beside = |i| path.with_file_name(std::format!("{stem}-{i:05}-of-{count:05}.gguf"));
+    let paths = (1..=count).map(|i| {
+        let path = beside(i);
+        let part = PartsFault::Absent { part: i - 1, count };
+        if path.exists() { Ok(path) } else { Err(Error::Parts(part)) }
+    });
+    paths.collect()
+}
+
+/// Takes `model-00002-of-00003.gguf` apart to `model` and 3.
+fn split_name(name: &str) -> Option<(&str, usize)> {
+    let name = name.strip_suffix(".gguf")?;
+    let (name, count) = name.rsplit_once("-of-")?;
+    let (stem, number) = name.rsplit_once('-')?;
+    let digits = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let count = count.parse().ok().filter(|_| digits(number) && digits(count))?;
+    (count > 0).then_some((stem, count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_name;
+
+    #[test]
+    fn names_of_parts() {
+        assert_eq!(split_name("a-b-00002-of-00003.gguf"), Some(("a-b", 3)));
+        for name in ["a.gguf", "a-00001-of-00000.gguf", "a-1-of-3.gguf", "a-00001-of-0000+.gguf"] {
+            assert_eq!(split_name(name), None, "{name}");
+        }
+    }
+}
