@@ -4,7 +4,6 @@ use crate::tile::Field;
 use crate::unpacked::{UNIT, Unpacked};
 use crate::{EIGHT, Order, float};
 use crate::{iq4_nl, iq4_xs, mxfp4, q2_k, q3_k, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0};
-use core::fmt;
 
 /// A weight format of GGUF, spelled as GGUF spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -138,9 +137,9 @@ impl Format {
     ///
     /// If the format is a float or `row` is shorter than unit `i`.
     pub fn unpack(self, row: &[u8], i: usize, out: &mut Unpacked) {
+        let unpack = self.row().unpack.expect("only integer formats are unpacked");
         let units = self.weights() / UNIT;
-        let block = &row[i / units * self.bytes()..][..self.bytes()];
-        (self.row().unpack.expect("only integer formats are unpacked"))(block, i % units, out);
+        unpack(&row[i / units * self.bytes()..][..self.bytes()], i % units, out);
     }
 
     /// [`Self::unpack`] for row `r` of eight rows that lie in [`Order::Tiles`].
@@ -149,6 +148,7 @@ impl Format {
     ///
     /// As [`Self::unpack`], and if `r` is not below 8.
     pub fn unpack_tiled(self, tiles: &[u8], r: usize, i: usize, out: &mut Unpacked) {
+        assert!(!self.is_float(), "only integer formats are unpacked");
         let (units, bytes) = (self.weights() / UNIT, self.bytes());
         let tile = &tiles[i / units * bytes * EIGHT..][..bytes * EIGHT];
         let mut block = [0; MAX_BYTES];
@@ -216,87 +216,3 @@ const _: () = {
         i += 1;
     }
 };
-
-/// Marks a type id as the tiled order of the format in its low bits; no other program knows it,
-/// so other programs refuse a packed file instead of misreading it.
-const TILES: u32 = 0x6472_0000;
-
-impl Format {
-    /// The type id in a GGUF file. Floats have no tiles: their id is the same in both orders.
-    pub const fn id(self, order: Order) -> u32 {
-        match order {
-            Order::Tiles if !self.is_float() => self.row().id | TILES,
-            _ => self.row().id,
-        }
-    }
-
-    /// The format and order of a type id read from a file.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused`], which says what the id is and what to do, where no kernel reads it.
-    pub fn from_id(id: u32) -> Result<(Self, Order), Refused> {
-        for format in Self::ALL {
-            if id == format.id(Order::Rows) {
-                return Ok((format, Order::Rows));
-            }
-            if id == format.id(Order::Tiles) {
-                return Ok((format, Order::Tiles));
-            }
-        }
-        Err(Refused { id })
-    }
-}
-
-/// A tensor type id that is not multiplied here, with the reason as its message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// The id as the file has it.
-    pub id: u32,
-}
-
-impl fmt::Display for Refused {
-    /// Source of names and ids: `ggml.h` of llama.cpp.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.id;
-        match id {
-            4 | 5 => write!(
-                f,
-                "type {id} (Q4_2/Q4_3) was removed from GGUF in 2023; get a newer file of this model"
-            ),
-            31..=33 => write!(
-                f,
-                "type {id} (Q4_0_4_4, Q4_0_4_8 or Q4_0_8_8) was removed from GGUF; take the Q4_0 file of this model, it is arranged for this CPU while it loads"
-            ),
-            36..=38 => write!(
-                f,
-                "type {id} (IQ4_NL_4_4, IQ4_NL_4_8 or IQ4_NL_8_8) was removed from GGUF; take the IQ4_NL file of this model"
-            ),
-            9 | 15 => write!(
-                f,
-                "type {id} (Q8_1 or Q8_K) is for activations and never stores weights; the file is damaged or was written by a faulty tool"
-            ),
-            16..=19 | 21 | 22 | 29 => write!(
-                f,
-                "type {id} (a 1 to 3 bit codebook type of the IQ family) is not supported; take IQ4_XS, Q3_K_M or Q4_K_M of this model"
-            ),
-            24..=28 => write!(
-                f,
-                "type {id} (plain integers or F64) is not a weight format; F32, F16 and BF16 are"
-            ),
-            34 | 35 => write!(
-                f,
-                "type {id} (ternary TQ1_0 or TQ2_0) is not supported; take Q4_0 or Q4_K_M of this model"
-            ),
-            40..=42 => write!(
-                f,
-                "type {id} (NVFP4, Q1_0 or Q2_0) is not supported; take Q4_0 or Q4_K_M of this model"
-            ),
-            _ => {
-                write!(f, "type {id} is not known; the file is damaged or newer than this program")
-            }
-        }
-    }
-}
-
-impl core::error::Error for Refused {}

@@ -1,9 +1,12 @@
 //! 32 weights in 18 bytes: a scale and 4-bit indices into a table of unevenly spaced integers.
 //!
 //! ```text
-//! byte  0   2                                 18
-//!       | d | 16 bytes of nibbles              |      w[j]      = d * VALUES[low nibble of byte j]
-//!       f16                                           w[j + 16] = d * VALUES[high nibble of byte j]
+//! byte  0     2                      18
+//!       |  d  | 16 bytes of nibbles  |
+//!         f16
+//!
+//! w[j]      = d * VALUES[low nibble of byte j]
+//! w[j + 16] = d * VALUES[high nibble of byte j]
 //! ```
 
 use crate::Unpacked;

@@ -1,12 +1,12 @@
 //! 256 weights in 136 bytes: the indices of IQ4_NL, and a 6-bit scale for every 32.
 //!
 //! ```text
-//! byte  0   2      4         8                              136
-//!       | d | high | low      | 128 bytes of nibbles          |
-//!       f16   u16    4 bytes
+//! byte  0     2      4         8                       136
+//!       |  d  | high |   low   | 128 bytes of nibbles  |
+//!         f16   u16    4 bytes
 //!
-//! unit i of 32:  q[j]      = VALUES[low nibble of byte 16 i + j]
-//!                q[j + 16] = VALUES[high nibble of byte 16 i + j]
+//! unit i of 32:  q[j]      = VALUES[low nibble of nibble byte 16 i + j]
+//!                q[j + 16] = VALUES[high nibble of nibble byte 16 i + j]
 //!                scale     = (nibble i % 2 of low[i / 2] | bits 2 i and up of high << 4) - 32
 //! w[j] = (d * scale) * q[j]
 //! ```

@@ -5,13 +5,23 @@
 //! same size, same offsets. An *activation* is a column of numbers, quantised to [`Q8`].
 //!
 //! This crate knows nothing of CPUs, files or threads; it neither allocates nor needs `std`.
+//!
+//! ```
+//! use dram_quant::{Format, Matrix, Order};
+//!
+//! let weights: Vec<f32> = (-16..16).map(|w| w as f32).collect();
+//! let mut bytes = [0; 2 * 18];
+//! Format::Q4_0.encode(&weights, &mut bytes[..18]);
+//! let matrix = Matrix::new(&bytes, Format::Q4_0, Order::Rows, 2, 32).expect("2 rows of 18 bytes");
+//! let mut row = [0.0; 32];
+//! matrix.decode_row(0, &mut row);
+//! assert_eq!(row[..4], [-16.0, -14.0, -14.0, -12.0]);
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(test)]
-extern crate std;
-
 mod format;
+mod id;
 mod matrix;
 mod q8;
 mod tile;
@@ -33,7 +43,8 @@ mod q6_k;
 mod q8_0;
 
 pub use float::{f16_to_f32, f32_to_f16};
-pub use format::{Format, Refused};
+pub use format::Format;
+pub use id::Refused;
 pub use matrix::{EIGHT, Matrix, Order};
 pub use q8::{Q8, Q8Mut};
 pub use tile::{tile, untile};

@@ -1,11 +1,13 @@
 //! 32 weights in 17 bytes: a power of two and 4-bit floats (OCP Microscaling, E8M0 and E2M1).
 //!
 //! ```text
-//! byte  0   1                                 17
-//!       | e | 16 bytes of nibbles              |      w[j]      = d * VALUES[low nibble of byte j]
-//!        u8                                           w[j + 16] = d * VALUES[high nibble of byte j]
+//! byte  0    1                      17
+//!       | e  | 16 bytes of nibbles  |
+//!         u8
 //!
-//! d = 2^(e - 128): half of the power that e names, because VALUES are doubled to be integers
+//! d         = 2^(e - 128): half the power that e names, because VALUES are doubled
+//! w[j]      = d * VALUES[low nibble of byte j]
+//! w[j + 16] = d * VALUES[high nibble of byte j]
 //! ```
 
 use crate::Unpacked;

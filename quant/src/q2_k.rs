@@ -1,12 +1,12 @@
 //! 256 weights in 84 bytes: 2-bit integers, and a 4-bit scale and minimum for every 16.
 //!
 //! ```text
-//! byte  0              16                 80  82     84
-//!       | scales       | 64 bytes of 2 bits | d | dmin |
-//!         16 bytes                           f16  f16
+//! byte  0          16                   80    82     84
+//!       |  scales  | 64 bytes of 2 bits |  d  | dmin |
+//!         16 bytes                        f16   f16
 //!
-//! unit i of 32:  q[j] = bits 2 (i % 4) and up of byte 32 (i / 4) + j
-//! half h of it:  byte 2 i + h of scales: low nibble s, high nibble n
+//! unit i of 32:  q[j] = bits 2 (i % 4) and up of 2-bit byte 32 (i / 4) + j
+//! half h of it:  s = low nibble, n = high nibble of scales[2 i + h]
 //! w[j] = (d * s) * q[j] - dmin * n
 //! ```
 

@@ -1,13 +1,15 @@
 //! 256 weights in 110 bytes: 3-bit integers around 4, and a 6-bit scale for every 16.
 //!
 //! ```text
-//! byte  0          32                   96        108 110
-//!       | high      | 64 bytes of 2 bits | scales  | d |
-//!         32 bytes                         12 bytes f16
+//! byte  0          32                   96         108   110
+//!       |   high   | 64 bytes of 2 bits |  scales  |  d  |
+//!         32 bytes                        12 bytes   f16
 //!
-//! unit i of 32:  q[j] = bits 2 (i % 4) and up of byte 32 (i / 4) + j, less 4 if bit i of high[j] is 0
-//! half h of it:  k = 2 i + h
-//!                s = (nibble k / 8 of scales[k % 8] | bits 2 (k / 4) and up of scales[8 + k % 4] << 4) - 32
+//! unit i of 32:  low  = bits 2 (i % 4) and up of 2-bit byte 32 (i / 4) + j
+//!                q[j] = (low | bit i of high[j] << 2) - 4
+//! half h of it:  low  = nibble k / 8 of scales[k % 8], where k = 2 i + h
+//!                top  = bits 2 (k / 4) and up of scales[8 + k % 4]
+//!                s    = (low | top << 4) - 32
 //! w[j] = (d * s) * q[j]
 //! ```
 

@@ -1,9 +1,12 @@
 //! 32 weights in 18 bytes: a scale and 4-bit integers around 8.
 //!
 //! ```text
-//! byte  0   2                                 18
-//!       | d | 16 bytes of nibbles              |      w[j]      = d * (low nibble of byte j - 8)
-//!       f16                                           w[j + 16] = d * (high nibble of byte j - 8)
+//! byte  0     2                      18
+//!       |  d  | 16 bytes of nibbles  |
+//!         f16
+//!
+//! w[j]      = d * (low nibble of byte j - 8)
+//! w[j + 16] = d * (high nibble of byte j - 8)
 //! ```
 
 use crate::Unpacked;

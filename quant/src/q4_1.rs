@@ -1,9 +1,12 @@
 //! 32 weights in 20 bytes: a scale, a minimum and 4-bit integers.
 //!
 //! ```text
-//! byte  0   2   4                                 20
-//!       | d | m | 16 bytes of nibbles              |      w[j]      = d * low nibble of byte j + m
-//!       f16 f16                                           w[j + 16] = d * high nibble of byte j + m
+//! byte  0     2     4                      20
+//!       |  d  |  m  | 16 bytes of nibbles  |
+//!         f16   f16
+//!
+//! w[j]      = d * low nibble of byte j + m
+//! w[j + 16] = d * high nibble of byte j + m
 //! ```
 
 use crate::Unpacked;

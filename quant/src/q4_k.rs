@@ -1,17 +1,17 @@
 //! 256 weights in 144 bytes: 4-bit integers, and a 6-bit scale and minimum for every 32.
 //!
 //! ```text
-//! byte  0   2      4          16                              144
-//!       | d | dmin | scales    | 128 bytes of nibbles          |
-//!       f16  f16     12 bytes
+//! byte  0     2      4          16                      144
+//!       |  d  | dmin |  scales  | 128 bytes of nibbles  |
+//!         f16   f16    12 bytes
 //!
-//! unit i of 32:  q[j] = nibble i % 2 of byte 32 (i / 2) + j
-//!                scale and minimum i lie in scales so (upper case scales, lower case minima):
+//! unit i of 32:  q[j] = nibble i % 2 of nibble byte 32 (i / 2) + j
+//!                scale i is the i-th upper case letter, minimum i the i-th lower case one:
 //!
-//!                   byte   0        1        2        3
-//!                 + 0      EEAAAAAA FFBBBBBB GGCCCCCC HHDDDDDD
-//!                 + 4      eeaaaaaa ffbbbbbb ggcccccc hhdddddd
-//!                 + 8      eeeeEEEE ffffFFFF ggggGGGG hhhhHHHH
+//!                   scales   0        1        2        3
+//!                      + 0   EEAAAAAA FFBBBBBB GGCCCCCC HHDDDDDD
+//!                      + 4   eeaaaaaa ffbbbbbb ggcccccc hhdddddd
+//!                      + 8   eeeeEEEE ffffFFFF ggggGGGG hhhhHHHH
 //!
 //! w[j] = (d * scale) * q[j] - dmin * minimum
 //! ```

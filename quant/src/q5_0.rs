@@ -1,11 +1,13 @@
 //! 32 weights in 22 bytes: a scale and 5-bit integers around 16.
 //!
 //! ```text
-//! byte  0   2        6                                 22
-//!       | d | high   | 16 bytes of nibbles              |      q[j]      = low nibble of byte j
-//!       f16   u32                                              q[j + 16] = high nibble of byte j
+//! byte  0     2        6                      22
+//!       |  d  |  high  | 16 bytes of nibbles  |
+//!         f16   u32
 //!
-//! w[j] = d * ((q[j] | bit j of high << 4) - 16)
+//! q[j]      = low nibble of byte j  | bit j of high << 4
+//! q[j + 16] = high nibble of byte j | bit j + 16 of high << 4
+//! w[j]      = d * (q[j] - 16)
 //! ```
 
 use crate::Unpacked;

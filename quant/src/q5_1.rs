@@ -1,11 +1,13 @@
 //! 32 weights in 24 bytes: a scale, a minimum and 5-bit integers.
 //!
 //! ```text
-//! byte  0   2   4        8                                 24
-//!       | d | m | high   | 16 bytes of nibbles              |      q[j]      = low nibble of byte j
-//!       f16 f16   u32                                              q[j + 16] = high nibble of byte j
+//! byte  0     2     4        8                      24
+//!       |  d  |  m  |  high  | 16 bytes of nibbles  |
+//!         f16   f16   u32
 //!
-//! w[j] = d * (q[j] | bit j of high << 4) + m
+//! q[j]      = low nibble of byte j  | bit j of high << 4
+//! q[j + 16] = high nibble of byte j | bit j + 16 of high << 4
+//! w[j]      = d * q[j] + m
 //! ```
 
 use crate::Unpacked;

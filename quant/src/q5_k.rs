@@ -1,11 +1,11 @@
 //! 256 weights in 176 bytes: 5-bit integers, and a 6-bit scale and minimum for every 32.
 //!
 //! ```text
-//! byte  0   2      4          16         48                              176
-//!       | d | dmin | scales    | high     | 128 bytes of nibbles          |
-//!       f16  f16     12 bytes    32 bytes
+//! byte  0     2      4          16         48                      176
+//!       |  d  | dmin |  scales  |   high   | 128 bytes of nibbles  |
+//!         f16   f16    12 bytes   32 bytes
 //!
-//! unit i of 32:  q[j] = nibble i % 2 of byte 32 (i / 2) + j | bit i of high[j] << 4
+//! unit i of 32:  q[j] = nibble i % 2 of nibble byte 32 (i / 2) + j | bit i of high[j] << 4
 //!                scale and minimum i lie in scales as in Q4_K
 //! w[j] = (d * scale) * q[j] - dmin * minimum
 //! ```

@@ -1,14 +1,13 @@
 //! 256 weights in 210 bytes: 6-bit integers around 32, and an 8-bit scale for every 16.
 //!
 //! ```text
-//! byte  0                      128                  192       208 210
-//!       | 128 bytes of nibbles  | 64 bytes of 2 bits | scales  | d |
-//!                                                     16 x i8   f16
+//! byte  0                      128                  192        208   210
+//!       | 128 bytes of nibbles | 64 bytes of 2 bits |  scales  |  d  |
+//!                                                     16 x i8    f16
 //!
-//! unit i of 32, its place k = i % 4 in 128 weights:
-//!     low  = nibble k / 2 of nibble byte 64 (i / 4) + 32 (k % 2) + j
-//!     high = bits 2 k and up of 2-bit byte 32 (i / 4) + j
-//!     q[j] = (low | high << 4) - 32
+//! unit i of 32:  low  = nibble i % 4 / 2 of nibble byte 64 (i / 4) + 32 (i % 2) + j
+//!                high = bits 2 (i % 4) and up of 2-bit byte 32 (i / 4) + j
+//!                q[j] = (low | high << 4) - 32
 //! half h of it:  s = scales[2 i + h]
 //! w[j] = (d * s) * q[j]
 //! ```

@@ -1,9 +1,11 @@
 //! 32 weights in 34 bytes: a scale and 8-bit integers.
 //!
 //! ```text
-//! byte  0   2                                 34
-//!       | d | 32 signed bytes q                |      w[j] = d * q[j]
-//!       f16
+//! byte  0     2                   34
+//!       |  d  | 32 signed bytes q |
+//!         f16
+//!
+//! w[j] = d * q[j]
 //! ```
 
 use crate::Unpacked;
