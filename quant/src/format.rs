@@ -2,7 +2,7 @@
 
 use crate::tile::Field;
 use crate::unpacked::{UNIT, Unpacked};
-use crate::{EIGHT, Order, float};
+use crate::{EIGHT, float};
 use crate::{iq4_nl, iq4_xs, mxfp4, q2_k, q3_k, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0};
 
 /// A weight format of GGUF, spelled as GGUF spells it.
@@ -131,7 +131,7 @@ impl Format {
         (len / self.weights()).checked_mul(self.bytes())
     }
 
-    /// Writes unit `i` (32 weights) of a row, given its bytes in [`Order::Rows`].
+    /// Writes unit `i` (32 weights) of a row, given its bytes in [`crate::Order::Rows`].
     ///
     /// # Panics
     ///
@@ -142,7 +142,7 @@ impl Format {
         unpack(&row[i / units * self.bytes()..][..self.bytes()], i % units, out);
     }
 
-    /// [`Self::unpack`] for row `r` of eight rows that lie in [`Order::Tiles`].
+    /// [`Self::unpack`] for row `r` of eight rows that lie in [`crate::Order::Tiles`].
     ///
     /// # Panics
     ///
@@ -156,7 +156,7 @@ impl Format {
         self.unpack(&block[..bytes], i % units, out);
     }
 
-    /// Decodes whole blocks in [`Order::Rows`] to `out`, to the bit as ggml's reference does.
+    /// Decodes whole blocks in [`crate::Order::Rows`] to `out`, to the bit as ggml's reference does.
     ///
     /// # Panics
     ///
@@ -178,7 +178,7 @@ impl Format {
         }
     }
 
-    /// Encodes whole blocks to `row` in [`Order::Rows`], to the bit as ggml's reference does.
+    /// Encodes whole blocks to `row` in [`crate::Order::Rows`], to the bit as ggml's reference does.
     /// A scale beyond the range of half precision becomes infinite.
     ///
     /// # Panics
