@@ -1,3 +1,39 @@
-//! Developer commands.
+//! Developer commands, run as `cargo x COMMAND`. `std` only: nothing to install.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod arm;
+mod check;
+mod fetch;
+mod step;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo x COMMAND
+
+  check   format, lints, documentation, the build without std, and every test
+  test    fetch what tests need, then run every test
+  fetch   download the files that tests read into target/fetched (or $DRAM_FETCHED)
+  arm     build tests for 64-bit ARM and run them under emulation
+";
+
+fn main() -> ExitCode {
+    let command = std::env::args().nth(1).unwrap_or_default();
+    let outcome = match command.as_str() {
+        "check" => check::check(),
+        "test" => check::test(),
+        "fetch" => fetch::fetch(),
+        "arm" => arm::arm(),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("cargo x {command}: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}

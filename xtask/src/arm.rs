@@ -1,0 +1,59 @@
+//! Tests on 64-bit ARM: cross-built, and run under emulation of the boards' cores.
+
+use crate::step::{Outcome, cargo, run, workspace};
+use std::path::Path;
+use std::process::Command;
+
+const TARGET: &str = "aarch64-unknown-linux-gnu";
+const LINKER: &str = "aarch64-linux-gnu-gcc";
+const EMULATOR: &str = "qemu-aarch64";
+/// Where Debian keeps the C library of a cross compiler.
+const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
+/// Pi 4: no dot product. Pi 5: dot product. An instruction that a core lacks ends the test.
+const CORES: [&str; 2] = ["cortex-a72", "cortex-a76"];
+
+/// Builds and runs the tests of the crates that have code for ARM.
+///
+/// # Errors
+///
+/// If a test fails, or a tool is missing; the message says how to install it.
+pub(crate) fn arm() -> Outcome {
+    let rustc = rustc()?;
+    require(LINKER, "gcc-aarch64-linux-gnu libc6-dev-arm64-cross")?;
+    require(EMULATOR, "qemu-user")?;
+    CORES.iter().try_for_each(|core| {
+        // Doc tests would need the documentation tool of the same compiler.
+        let crates = "-p dram-quant -p dram-targets -p dram-runtime --lib";
+        run(cargo(&format!("test --target {TARGET} {crates}"))
+            .env("RUSTC", &rustc)
+            .env("CARGO_TARGET_DIR", workspace().join("target/arm"))
+            .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER)
+            .env(
+                "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER",
+                format!("{EMULATOR} -cpu {core} -L {LIBRARIES}"),
+            ))
+    })
+}
+
+/// A compiler that has the target's standard library: `$RUSTC` or the usual one, else Debian's.
+fn rustc() -> Outcome<String> {
+    let usual = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    [usual, "/usr/bin/rustc".into()].into_iter().find(|rustc| has_target(rustc)).ok_or_else(|| {
+        format!(
+            "no compiler has the standard library of {TARGET}; `rustup target add {TARGET}`, or \
+             on Debian `dpkg --add-architecture arm64 && apt-get update && apt-get install \
+             rustc-web libstd-rust-web-dev:arm64`"
+        )
+    })
+}
+
+fn has_target(rustc: &str) -> bool {
+    let output =
+        Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
+    output.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).exists())
+}
+
+fn require(program: &str, packages: &str) -> Outcome {
+    let found = Command::new(program).arg("--version").output();
+    found.map(drop).map_err(|_| format!("`{program}` is missing; apt-get install {packages}"))
+}

