@@ -2,12 +2,15 @@
 
 mod fault;
 mod name;
+mod session;
 
 #[cfg(feature = "std")]
 pub use fault::PathFault;
 pub use fault::{FileFault, KeyFault, PartsFault, TensorFault};
 pub use name::Name;
+pub use session::SessionFault;
 
+use crate::text::TextFault;
 use core::fmt;
 
 /// Everything this crate refuses, as plain data: it borrows nothing and owns no heap memory.
@@ -39,8 +42,14 @@ pub enum Error {
         /// What is wrong with it.
         fault: TensorFault,
     },
+    /// The vocabulary of a model file, or a text for it, is wrong.
+    Text(TextFault),
     /// The parts of a split file do not belong together.
     Parts(PartsFault),
+    /// A family of models that is not computed.
+    Architecture(Name),
+    /// A session does not do what it was asked.
+    Session(SessionFault),
     /// Something needs more memory than there is.
     NoRoom {
         /// What needs it.
@@ -83,7 +92,9 @@ impl Error {
         match self {
             Self::File { .. } | Self::Key { .. } | Self::Tensor { .. } => Kind::BadFile,
             Self::Parts(PartsFault::Absent { .. }) => Kind::Missing,
-            Self::Parts(_) => Kind::BadFile,
+            Self::Parts(_) | Self::Architecture(_) => Kind::BadFile,
+            Self::Text(TextFault::Long { .. }) | Self::Session(_) => Kind::Runtime,
+            Self::Text(_) => Kind::BadFile,
             Self::NoRoom { .. } => Kind::NoRoom,
             #[cfg(feature = "std")]
             Self::Path(_) => Kind::Missing,
@@ -123,6 +134,11 @@ impl fmt::Display for Error {
             Self::Key { key, fault } => write!(f, "key \"{key}\": {fault}"),
             Self::Tensor { tensor, fault } => write!(f, "tensor \"{tensor}\": {fault}"),
             Self::Parts(fault) => fault.fmt(f),
+            Self::Text(fault) => fault.fmt(f),
+            Self::Architecture(found) => {
+                write!(f, "general.architecture is \"{found}\", which is not supported; llama and qwen2 models are")
+            }
+            Self::Session(fault) => fault.fmt(f),
             Self::NoRoom { what, needed, available: Some(available) } => {
                 write!(f, "{what} needs {needed} bytes of memory, {available} are available")
             }
@@ -138,3 +154,9 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+impl From<SessionFault> for Error {
+    fn from(fault: SessionFault) -> Self {
+        Self::Session(fault)
+    }
+}

@@ -6,6 +6,7 @@ extern crate std;
 
 mod error;
 pub mod model;
+pub mod text;
 
 #[cfg(feature = "std")]
 pub use error::PathFault;

@@ -1,0 +1,27 @@
+//! Text to tokens and tokens to text.
+//!
+//! A [`Vocab`] is the model's vocabulary: tables over the file's own bytes, shared by reference.
+//! An [`Encoder`] adds the scratch that turning text into tokens needs, a [`Decoder`] the few bytes
+//! of a character that is not complete yet. [`Chat`] writes a conversation as a prompt and
+//! [`Split`] divides the reply into reasoning and answer. None of them allocates.
+
+mod bpe;
+mod chat;
+mod decode;
+mod encode;
+mod fault;
+mod pre;
+mod special;
+mod split;
+#[cfg(feature = "template")]
+pub mod template;
+mod unicode;
+mod vocab;
+
+pub use chat::{Chat, Message, Role, Segment};
+pub use decode::Decoder;
+pub use encode::Encoder;
+pub use fault::TextFault;
+pub use pre::Pre;
+pub use split::{Channel, Split};
+pub use vocab::{Kind, Vocab};
