@@ -70,7 +70,8 @@ impl<'a> Gguf<'a> {
     /// Checks that a part says it is number `place` of as many as there are.
     fn check_place(&self, part: &Part<'a>, place: usize) -> Result<(), Error> {
         let count = self.rest.len() + 1;
-        let must = integer(part, "split.count")?.unwrap_or(1);
+        // Tools that merge parts leave a count of 0 behind.
+        let must = integer(part, "split.count")?.unwrap_or(1).max(1);
         if must != count as u64 {
             return Err(Error::Parts(PartsFault::Count { found: count, must }));
         }
