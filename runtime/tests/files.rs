@@ -17,7 +17,7 @@ use std::process::Command;
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(&folder).expect("a folder for the test");
     folder
 }
 
@@ -115,7 +115,8 @@ fn compare(file: &Gguf<'_>, other: &Gguf<'_>) -> Vec<String> {
             assert_eq!(tensor.bytes(), other.bytes());
         }
         if let [len, rows] = *tensor.dims() {
-            let matrices = [tensor, other].map(|tensor| tensor.matrix(rows, len).unwrap());
+            let matrices =
+                [tensor, other].map(|tensor| tensor.matrix(rows, len).expect("it is a matrix"));
             for i in 0..rows {
                 let [row, other] = matrices.map(|matrix| {
                     let mut row = vec![0.0; len];
@@ -202,7 +203,7 @@ fn write_parts(folder: &Path, count: u16) -> Vec<PathBuf> {
         let file = file.key("split.no", U16, i.to_le_bytes());
         let file = file.key("split.count", U16, count.to_le_bytes());
         let file = file.tensor(&format!("part{i}.weight"), Format::Q4_0, &[32, 9]);
-        fs::write(&path, file.bytes()).unwrap();
+        fs::write(&path, file.bytes()).expect("a file for the test");
         path
     };
     (0..count).map(write).collect()

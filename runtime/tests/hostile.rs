@@ -412,7 +412,7 @@ fn what_is_asked_and_not_there_is_named() {
     );
     says(
         gguf.vector("output_norm.weight", 8).unwrap_err(),
-        "tensor \"output_norm.weight\": has 1 rows of 7, the model needs 1 rows of 8",
+        "tensor \"output_norm.weight\": has 7 numbers, the model needs 8",
     );
     let long = Name::of("x".repeat(100));
     says(
