@@ -1,6 +1,6 @@
 //! The one table of weight formats.
 
-use crate::tile::Field;
+use crate::Field;
 use crate::unpacked::{UNIT, Unpacked};
 use crate::{EIGHT, float};
 use crate::{iq4_nl, iq4_xs, mxfp4, q2_k, q3_k, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0};
@@ -123,6 +123,11 @@ impl Format {
         self.row().has_min
     }
 
+    /// The parts of a block in order: how eight blocks interleave to a tile.
+    pub const fn fields(self) -> &'static [Field] {
+        self.row().fields
+    }
+
     /// Bytes of a row of `len` weights; `None` if it is not whole blocks or overflows.
     pub const fn row_bytes(self, len: usize) -> Option<usize> {
         if !len.is_multiple_of(self.weights()) {
@@ -193,8 +198,8 @@ impl Format {
     }
 }
 
-/// No block is larger.
-pub(crate) const MAX_BYTES: usize = 256;
+/// No block of any format has more bytes.
+pub const MAX_BYTES: usize = 256;
 
 /// Whether a row of the table is sound: its fields fill the block, and the block is one float or
 /// whole units of 32 weights.

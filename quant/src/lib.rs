@@ -43,9 +43,9 @@ mod q6_k;
 mod q8_0;
 
 pub use float::{f16_to_f32, f32_to_f16};
-pub use format::Format;
+pub use format::{Format, MAX_BYTES};
 pub use id::Refused;
 pub use matrix::{EIGHT, Matrix, Order};
 pub use q8::{Q8, Q8Mut};
-pub use tile::{tile, untile};
+pub use tile::{Field, tile, untile};
 pub use unpacked::{UNIT, Unpacked};

@@ -13,9 +13,11 @@
 use crate::{EIGHT, Format};
 
 /// A part of a block: `count` units of `unit` bytes.
-#[derive(Clone, Copy)]
-pub(crate) struct Field {
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Bytes that stay together in a tile: 1, 2 or 4.
     pub unit: usize,
+    /// Units in a block.
     pub count: usize,
 }
 
