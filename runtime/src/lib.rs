@@ -4,10 +4,20 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+mod arena;
 mod error;
 pub mod model;
+mod reply;
+mod sample;
+pub mod session;
 pub mod text;
 
 #[cfg(feature = "std")]
 pub use error::PathFault;
-pub use error::{Error, FileFault, KeyFault, Kind, Name, PartsFault, TensorFault};
+pub use error::{Error, FileFault, KeyFault, Kind, Name, PartsFault, SessionFault, TensorFault};
+pub use model::{Gguf, Plan};
+pub use reply::{End, Reply, Step};
+pub use sample::{Sampler, Sampling};
+pub use session::{Column, KvFormat, Limits, Sequence, Session};
+#[cfg(feature = "std")]
+pub use model::Map;

@@ -1,22 +1,26 @@
 //! A model's file: bytes, and a checked view of them.
 
+mod config;
 mod gguf;
 #[cfg(feature = "std")]
 mod map;
 #[cfg(feature = "std")]
 mod pack;
 mod part;
+mod plan;
 mod reader;
 mod tensor;
 #[cfg(feature = "std")]
 mod tiles;
 mod value;
 
+pub use config::{Architecture, Config};
 pub use gguf::{Gguf, Key};
 #[cfg(feature = "std")]
 pub use map::Map;
 #[cfg(feature = "std")]
 pub use pack::pack;
+pub use plan::{Layer, Plan, Slot};
 pub use part::{KEYS_MAX, TENSORS_MAX};
 pub use tensor::Tensor;
 pub use value::{Array, FromValue, Number, Strings, Type, Value};

@@ -131,6 +131,11 @@ pub enum KeyFault {
     },
     /// Its value is text that is not UTF-8.
     Text,
+    /// It asks for something that is not computed.
+    Unsupported {
+        /// What it must be, as in "must be …".
+        must: &'static str,
+    },
 }
 
 impl fmt::Display for KeyFault {
@@ -149,6 +154,7 @@ impl fmt::Display for KeyFault {
             Self::Number { found, must } => write!(f, "is {found}, must be {must}"),
             Self::Length { found, must } => write!(f, "has {found} elements, must have {must}"),
             Self::Text => write!(f, "is text that is not UTF-8; {DAMAGED}"),
+            Self::Unsupported { must } => write!(f, "asks for what is not supported, must be {must}; take another model"),
         }
     }
 }
@@ -196,6 +202,8 @@ pub enum TensorFault {
     },
     /// It has another format than F32.
     NotF32(Format),
+    /// Its factors are not all finite and above 0.
+    Factors,
     /// Its numbers do not lie at an address that is a multiple of 4.
     Misaligned,
 }
@@ -223,6 +231,9 @@ impl fmt::Display for TensorFault {
             Self::Offset { found, must } => {
                 write!(f, "lies at offset {found} of the data, must be at {must}; {DAMAGED}")
             }
+            Self::Shape { found: [len, 1, 1, 1], must: [1, must] } => {
+                write!(f, "has {len} numbers, the model needs {must}")
+            }
             Self::Shape { found: [len, rows, 1, 1], must: [must_rows, must_len] } => {
                 write!(
                     f,
@@ -235,6 +246,7 @@ impl fmt::Display for TensorFault {
             Self::NotF32(found) => {
                 write!(f, "is {}, must be F32; convert the model again", found.name())
             }
+            Self::Factors => write!(f, "must hold finite numbers above 0; {DAMAGED}"),
             Self::Misaligned => {
                 write!(
                     f,

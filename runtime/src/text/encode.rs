@@ -128,7 +128,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// Passes on the token before every text, if the model wants it and the text lacks it.
-    fn lead(&self, text: &str, special: bool, sink: &mut impl FnMut(u32)) {
+    pub(crate) fn lead(&self, text: &str, special: bool, sink: &mut impl FnMut(u32)) {
         if let Some(id) = self.vocab.leading() {
             let start = self.vocab.text(id).unwrap_or_default();
             if !(special && text.as_bytes().starts_with(start)) {

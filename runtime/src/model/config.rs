@@ -1,0 +1,170 @@
+//! The sizes of a model, from its file's metadata.
+
+use super::Gguf;
+use super::value::Number;
+use crate::error::{Error, KeyFault};
+
+/// A family of models that the forward pass computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// `llama`: no biases, rotary pairs `(2i, 2i + 1)`.
+    Llama,
+    /// `qwen2`: biases on queries, keys and values, rotary pairs `(i, i + pairs)`.
+    Qwen2,
+}
+
+impl Architecture {
+    /// Whether rotary pairs are neighbours.
+    pub const fn adjacent_pairs(self) -> bool {
+        matches!(self, Self::Llama)
+    }
+
+    /// Whether queries, keys and values must have biases.
+    pub const fn needs_biases(self) -> bool {
+        matches!(self, Self::Qwen2)
+    }
+}
+
+/// The most layers a file may declare; the largest distill has 80.
+const LAYERS_MAX: usize = 512;
+
+/// The largest size of anything else: far above every model, and no product of two overflows.
+const SIZE_MAX: usize = 1 << 24;
+
+/// What the forward pass needs to know beside the weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Config {
+    /// The family.
+    pub architecture: Architecture,
+    /// Transformer blocks.
+    pub layers: usize,
+    /// Numbers that stand for one token between layers.
+    pub width: usize,
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads, each shared by `heads / kv_heads` query heads.
+    pub kv_heads: usize,
+    /// Numbers in a head.
+    pub head_len: usize,
+    /// Numbers inside the feed-forward part.
+    pub hidden: usize,
+    /// Positions the model was trained for.
+    pub context: usize,
+    /// Added to the mean square in norms.
+    pub eps: f32,
+    /// Base of the rotary angles.
+    pub rope_base: f32,
+    /// Rotated pairs in a head.
+    pub rope_pairs: usize,
+}
+
+impl Config {
+    /// Reads and checks the sizes.
+    ///
+    /// # Errors
+    ///
+    /// An [`Error::Key`] that names the first key that is missing or cannot be.
+    pub fn read(gguf: &Gguf<'_>) -> Result<Self, Error> {
+        let architecture = architecture(gguf)?;
+        refuse_scaling(gguf)?;
+        let width = size(gguf, "embedding_length", 32, SIZE_MAX)?;
+        let heads = size(gguf, "attention.head_count", 1, width)?;
+        let head_len = size_or(gguf, "attention.key_length", 8, 1024, width / heads)?;
+        let value_len = size_or(gguf, "attention.value_length", 8, 1024, head_len)?;
+        let rope_len = size_or(gguf, "rope.dimension_count", 2, head_len, head_len)?;
+        let config = Self {
+            architecture,
+            layers: size(gguf, "block_count", 1, LAYERS_MAX)?,
+            width,
+            heads,
+            kv_heads: size_or(gguf, "attention.head_count_kv", 1, heads, heads)?,
+            head_len,
+            hidden: size(gguf, "feed_forward_length", 32, SIZE_MAX)?,
+            context: size(gguf, "context_length", 1, SIZE_MAX)?,
+            eps: positive(gguf, "attention.layer_norm_rms_epsilon", None)?,
+            rope_base: positive(gguf, "rope.freq_base", Some(10_000.0))?,
+            rope_pairs: rope_len / 2,
+        };
+        let rules = [
+            ("embedding_length", width, width.is_multiple_of(32), "a multiple of 32"),
+            ("feed_forward_length", config.hidden, config.hidden.is_multiple_of(32), "a multiple of 32"),
+            ("attention.key_length", head_len, head_len.is_multiple_of(8), "a multiple of 8"),
+            ("attention.value_length", value_len, value_len == head_len, "the length of keys"),
+            ("attention.head_count_kv", config.kv_heads, heads.is_multiple_of(config.kv_heads), "a divisor of attention.head_count"),
+            ("attention.head_count", heads, (heads * head_len).is_multiple_of(32), "heads that make a multiple of 32 numbers"),
+            ("rope.dimension_count", rope_len, rope_len.is_multiple_of(2), "even"),
+        ];
+        match rules.into_iter().find(|(_, _, holds, _)| !holds) {
+            Some((key, found, _, must)) => Err(number(gguf, key, found, must)),
+            None => Ok(config),
+        }
+    }
+
+    /// Query heads that share a KV head.
+    pub const fn group(&self) -> usize {
+        self.heads / self.kv_heads
+    }
+
+    /// Numbers in all query heads of a token.
+    pub const fn query_len(&self) -> usize {
+        self.heads * self.head_len
+    }
+
+    /// Numbers in all key heads, and in all value heads, of a token.
+    pub const fn kv_len(&self) -> usize {
+        self.kv_heads * self.head_len
+    }
+}
+
+fn architecture(gguf: &Gguf<'_>) -> Result<Architecture, Error> {
+    match gguf.architecture() {
+        "llama" => Ok(Architecture::Llama),
+        "qwen2" => Ok(Architecture::Qwen2),
+        found => Err(Error::Architecture(crate::error::Name::of(found))),
+    }
+}
+
+/// Scaling by metadata (linear, YaRN) is not computed, and leaving it out would be silently wrong;
+/// Llama 3's comes as the tensor `rope_freqs.weight`.
+fn refuse_scaling(gguf: &Gguf<'_>) -> Result<(), Error> {
+    let key = gguf.hyper("rope.scaling.type");
+    match gguf.find::<&str>(key)? {
+        None | Some("none") => Ok(()),
+        Some(_) => Err(Error::key(key, KeyFault::Unsupported { must: "none or absent" })),
+    }
+}
+
+fn number(gguf: &Gguf<'_>, key: &str, found: usize, must: &'static str) -> Error {
+    let found = Number::Unsigned(found as u64);
+    Error::key(gguf.hyper(key), KeyFault::Number { found, must })
+}
+
+fn size(gguf: &Gguf<'_>, key: &str, min: usize, max: usize) -> Result<usize, Error> {
+    let found = gguf.get::<u32>(gguf.hyper(key))? as usize;
+    if (min..=max).contains(&found) {
+        return Ok(found);
+    }
+    let must = if found < min { "larger" } else { "smaller" };
+    Err(number(gguf, key, found, must))
+}
+
+fn size_or(gguf: &Gguf<'_>, key: &str, min: usize, max: usize, or: usize) -> Result<usize, Error> {
+    match gguf.value(gguf.hyper(key)) {
+        Some(_) => size(gguf, key, min, max),
+        None => Ok(or),
+    }
+}
+
+fn positive(gguf: &Gguf<'_>, key: &str, or: Option<f32>) -> Result<f32, Error> {
+    let key = gguf.hyper(key);
+    let found = match (gguf.value(key), or) {
+        (None, Some(or)) => return Ok(or),
+        _ => gguf.get::<f32>(key)?,
+    };
+    if found.is_finite() && found > 0.0 {
+        return Ok(found);
+    }
+    let found = Number::Float(found.into());
+    Err(Error::key(key, KeyFault::Number { found, must: "a finite number above 0" }))
+}
+

@@ -1,0 +1,184 @@
+//! The forward pass, top to bottom.
+
+use super::pool::{Grid, Pieces, Pool};
+use super::state::{Units, Worker, unit};
+use super::{Column, Session};
+use dram_quant::{EIGHT, Matrix};
+use dram_targets::{Columns, Kernels};
+
+impl Session<'_> {
+    /// Tokens to vectors, positions to angles.
+    pub(super) fn embed(&mut self, count: usize, column: impl Fn(usize) -> Column) {
+        let (plan, state) = (self.plan, &mut self.state);
+        let (width, pairs) = (plan.config.width, plan.config.rope_pairs);
+        for (i, x) in state.x.chunks_exact_mut(width).take(count).enumerate() {
+            plan.embedding.decode_row(column(i).token as usize, x);
+        }
+        let angles = state.cos.chunks_exact_mut(pairs).zip(state.sin.chunks_exact_mut(pairs));
+        for ((cos, sin), position) in angles.zip(&*state.positions).take(count) {
+            for ((cos, sin), frequency) in cos.iter_mut().zip(sin).zip(&*state.frequencies) {
+                let angle = f64::from(*position) * frequency;
+                (*cos, *sin) = (libm::cos(angle) as f32, libm::sin(angle) as f32);
+            }
+        }
+    }
+
+    /// `x += o · attention(q, k, v)`, with q, k and v from the norm of x.
+    pub(super) fn attend(&mut self, i: usize, count: usize) {
+        let (config, layer) = (&self.plan.config, self.plan.layer(i));
+        self.normalize(layer.attn_norm, count);
+        self.multiply(&[layer.q, layer.k, layer.v], count);
+        self.rotate(i, count);
+        self.store(i, count);
+        self.attention(i, count);
+        self.quantize(config.query_len(), count);
+        self.multiply(&[layer.o], count);
+        self.add(count);
+    }
+
+    /// `x += down · (silu(gate · y) * (up · y))`, with y the norm of x.
+    pub(super) fn feed_forward(&mut self, i: usize, count: usize) {
+        let layer = self.plan.layer(i);
+        self.normalize(layer.ffn_norm, count);
+        self.multiply(&[layer.gate, layer.up], count);
+        self.activate(count);
+        self.multiply(&[layer.down], count);
+        self.add(count);
+    }
+
+    /// Logits of the columns that ask.
+    pub(super) fn head(&mut self, columns: usize, column: impl Fn(usize) -> Column) {
+        let (plan, width) = (self.plan, self.plan.config.width);
+        let mut count = 0;
+        for i in (0..columns).filter(|i| column(*i).wants_logits) {
+            self.state.x.copy_within(i * width..(i + 1) * width, count * width);
+            count += 1;
+        }
+        if count == 0 {
+            return;
+        }
+        self.normalize(plan.norm, count);
+        let state = &mut self.state;
+        let input = state.q8.columns(state.y, count, width);
+        let logits = &mut state.logits[..count * plan.tokens()];
+        multiply(&mut self.pool, &mut self.workers, self.kernels, &[plan.head], input, logits);
+    }
+
+    /// `y = norm(x)`, and quantised.
+    fn normalize(&mut self, w: &[f32], count: usize) {
+        let (kernels, config) = (self.kernels, &self.plan.config);
+        let (state, len) = (&mut self.state, config.width);
+        let x = &*state.x;
+        let deal = (Pieces::new(&mut state.y[..count * len], len), units(&mut state.q8, count, len));
+        self.pool.run(&mut self.workers, deal, |_, i, (y, q8)| {
+            kernels.norm(&x[i * len..][..len], w, config.eps, y);
+            kernels.quantize(y, unit(q8));
+        });
+    }
+
+    /// Quantises columns of `y`.
+    fn quantize(&mut self, len: usize, count: usize) {
+        let (kernels, state) = (self.kernels, &mut self.state);
+        let y = &*state.y;
+        self.pool.run(&mut self.workers, units(&mut state.q8, count, len), |_, i, q8| {
+            kernels.quantize(&y[i * len..][..len], unit(q8));
+        });
+    }
+
+    /// `out = w · y` for each matrix, in sections.
+    fn multiply(&mut self, w: &[Matrix<'_>], count: usize) {
+        let state = &mut self.state;
+        let input = state.q8.columns(state.y, count, w[0].len());
+        let rows: usize = w.iter().map(Matrix::rows).sum();
+        let out = &mut state.out[..count * rows];
+        multiply(&mut self.pool, &mut self.workers, self.kernels, w, input, out);
+    }
+
+    /// `x += out`.
+    fn add(&mut self, count: usize) {
+        let (kernels, len) = (self.kernels, self.plan.config.width);
+        let (state, range) = (&mut self.state, ..count * self.plan.config.width);
+        let out = &state.out[range];
+        self.pool.run(&mut self.workers, Pieces::new(&mut state.x[range], len), |_, i, x| {
+            kernels.add(&out[i * len..][..len], x);
+        });
+    }
+
+    /// `y = silu(gate) * up`, and quantised.
+    fn activate(&mut self, count: usize) {
+        let (kernels, len) = (self.kernels, self.plan.config.hidden);
+        let state = &mut self.state;
+        let (gate, up) = state.out[..2 * count * len].split_at(count * len);
+        let deal = (Pieces::new(&mut state.y[..count * len], len), units(&mut state.q8, count, len));
+        self.pool.run(&mut self.workers, deal, |_, i, (y, q8)| {
+            y.copy_from_slice(&gate[i * len..][..len]);
+            kernels.swiglu(&up[i * len..][..len], y);
+            kernels.quantize(y, unit(q8));
+        });
+    }
+
+    /// Adds biases and rotates the heads of queries and keys.
+    fn rotate(&mut self, i: usize, count: usize) {
+        let (kernels, config, layer) = (self.kernels, &self.plan.config, self.plan.layer(i));
+        let (query_len, kv_len, pairs) = (config.query_len(), config.kv_len(), config.rope_pairs);
+        let adjacent = config.architecture.adjacent_pairs();
+        let state = &mut self.state;
+        let (cos, sin) = (&*state.cos, &*state.sin);
+        let (q, kv) = state.out[..count * (query_len + 2 * kv_len)].split_at_mut(count * query_len);
+        let (k, v) = kv.split_at_mut(count * kv_len);
+        let keys = (Pieces::new(k, kv_len), Pieces::new(v, kv_len));
+        let deal = (Pieces::new(q, query_len), keys);
+        self.pool.run(&mut self.workers, deal, |_, i, (q, (k, v))| {
+            kernels.add(layer.q_bias, q);
+            kernels.add(layer.k_bias, k);
+            kernels.add(layer.v_bias, v);
+            let (cos, sin) = (&cos[i * pairs..][..pairs], &sin[i * pairs..][..pairs]);
+            for head in q.chunks_exact_mut(config.head_len).chain(k.chunks_exact_mut(config.head_len)) {
+                kernels.rotate(cos, sin, adjacent, head);
+            }
+        });
+    }
+}
+
+/// Deals columns of quantised numbers.
+fn units<'s>(
+    q8: &'s mut Units<'_>,
+    count: usize,
+    len: usize,
+) -> (Pieces<'s, i8>, Pieces<'s, f32>, Pieces<'s, f32>, Pieces<'s, [i16; 2]>) {
+    let units = len / 32;
+    (
+        Pieces::new(&mut q8.q[..count * len], len),
+        Pieces::new(&mut q8.d[..count * units], units),
+        Pieces::new(&mut q8.ds[..count * units], units),
+        Pieces::new(&mut q8.sums[..count * units], units),
+    )
+}
+
+/// Groups of eight rows that a thread takes at once when there are few columns: enough that
+/// taking costs nothing, few enough that threads finish together.
+const GROUPS: usize = 8;
+
+/// `out = w · x` for up to three matrices, each a section `(columns, rows)` of `out`.
+fn multiply(
+    pool: &mut Pool,
+    workers: &mut [Worker<'_>],
+    kernels: &Kernels,
+    w: &[Matrix<'_>],
+    x: Columns<'_>,
+    out: &mut [f32],
+) {
+    let count = x.q8.count();
+    let mut sections = [0; 3];
+    sections.iter_mut().zip(w).for_each(|(section, w)| *section = w.rows());
+    let groups = sections.iter().sum::<usize>() / EIGHT;
+    let groups = if count > EIGHT { 1 } else { (groups / (GROUPS * pool.threads())).clamp(1, GROUPS) };
+    let grid = Grid::new(out, count, sections, groups * EIGHT);
+    pool.run(workers, grid, |worker, _, mut rows| {
+        while let Some((section, row)) = rows.next() {
+            let (mut panel, y) = worker.product(count);
+            kernels.multiply(&w[section], row / EIGHT, x, &mut panel, y);
+            rows.put(y);
+        }
+    });
+}

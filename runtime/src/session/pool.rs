@@ -1,0 +1,254 @@
+//! Threads that share the parts of one step.
+//!
+//! [`Pool::run`] calls a function once for every part of a step; whichever thread is free takes
+//! the next part, so a slow or busy core takes fewer. The calling thread works too. A thread
+//! that has not woken by the time the parts are used up is not waited for.
+//!
+//! Without the feature `std` there is one thread: the caller.
+
+#![allow(unsafe_code, reason = "threads write to disjoint pieces of one slice")]
+
+#[cfg(feature = "std")]
+mod crew;
+
+use core::marker::PhantomData;
+
+/// The most threads a pool has.
+pub(crate) const MAX_THREADS: usize = 64;
+
+/// A slice to be handed out in pieces of equal length, each to one part of a step.
+pub(crate) struct Pieces<'a, T> {
+    start: *mut T,
+    len: usize,
+    piece: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: a `Pieces` is a `&mut [T]` whose pieces go to one thread each, and `T` may be sent.
+unsafe impl<T: Send> Sync for Pieces<'_, T> {}
+
+/// Things that can be dealt to the parts of a step, each part getting its own.
+///
+/// # Safety
+///
+/// What `hand` gives for two different parts must not overlap.
+pub(crate) unsafe trait Deal: Sync {
+    /// What one part gets.
+    type Hand;
+    /// The number of parts it can be dealt to.
+    fn parts(&self) -> usize;
+    /// The hand of part `i`.
+    ///
+    /// # Safety
+    ///
+    /// Each part below [`Self::parts`] may be asked for only once while earlier hands live.
+    unsafe fn hand(&self, i: usize) -> Self::Hand;
+}
+
+impl<'a, T> Pieces<'a, T> {
+    /// Cuts `slice` in pieces of `piece` elements.
+    ///
+    /// # Panics
+    ///
+    /// If that leaves a rest.
+    pub(crate) fn new(slice: &'a mut [T], piece: usize) -> Self {
+        assert!(slice.len().is_multiple_of(piece.max(1)), "pieces leave no rest");
+        Self { start: slice.as_mut_ptr(), len: slice.len(), piece, slice: PhantomData }
+    }
+}
+
+// SAFETY: piece `i` is elements `i * piece..(i + 1) * piece`, which no other piece has.
+unsafe impl<'a, T: Send> Deal for Pieces<'a, T> {
+    type Hand = &'a mut [T];
+
+    fn parts(&self) -> usize {
+        self.len / self.piece.max(1)
+    }
+
+    unsafe fn hand(&self, i: usize) -> &'a mut [T] {
+        // SAFETY: `i` is below `parts`, so the start of piece `i` is inside the slice.
+        let start = unsafe { self.start.add(i * self.piece) };
+        // SAFETY: the piece is inside the slice, and the caller asks for it once.
+        unsafe { core::slice::from_raw_parts_mut(start, self.piece) }
+    }
+}
+
+macro_rules! deal_tuple {
+    ($($name:ident: $index:tt),*) => {
+        // SAFETY: hands of different parts do not overlap in any element.
+        unsafe impl<$($name: Deal),*> Deal for ($($name,)*) {
+            type Hand = ($($name::Hand,)*);
+
+            fn parts(&self) -> usize {
+                [$(self.$index.parts()),*].into_iter().min().unwrap_or(0)
+            }
+
+            unsafe fn hand(&self, i: usize) -> Self::Hand {
+                // SAFETY: `i` is below every element's parts, and the caller asks for it once.
+                ($(unsafe { self.$index.hand(i) },)*)
+            }
+        }
+    };
+}
+deal_tuple!(A: 0, B: 1);
+deal_tuple!(A: 0, B: 1, C: 2, D: 3);
+
+/// The outputs of up to three matrices that share their input: for each matrix in turn a section
+/// `(columns, rows)`. Every part owns a range of the rows of all matrices, in all columns.
+pub(crate) struct Grid<'a> {
+    cells: Pieces<'a, f32>,
+    layout: Layout,
+    rows_per_part: usize,
+}
+
+/// How the cells of a [`Grid`] lie.
+#[derive(Clone, Copy)]
+struct Layout {
+    columns: usize,
+    /// Rows of each section.
+    sections: [usize; 3],
+}
+
+impl Layout {
+    fn rows(&self) -> usize {
+        self.sections.iter().sum()
+    }
+
+    /// The section of a row, and the row's number in it.
+    fn place(&self, mut row: usize) -> (usize, usize) {
+        let mut section = 0;
+        while row >= self.sections[section] {
+            row -= self.sections[section];
+            section += 1;
+        }
+        (section, row)
+    }
+}
+
+impl<'a> Grid<'a> {
+    /// Parts of `rows_per_part` rows, where section `i` has `sections[i]` rows.
+    ///
+    /// # Panics
+    ///
+    /// If there are not as many cells as the sections have.
+    pub(crate) fn new(
+        cells: &'a mut [f32],
+        columns: usize,
+        sections: [usize; 3],
+        rows_per_part: usize,
+    ) -> Self {
+        let layout = Layout { columns, sections };
+        assert_eq!(cells.len(), columns * layout.rows(), "a cell an output");
+        Self { cells: Pieces::new(cells, 1), layout, rows_per_part }
+    }
+}
+
+// SAFETY: part `i` writes rows `i * rows_per_part..(i + 1) * rows_per_part` only (`Rows::put`).
+unsafe impl<'a> Deal for Grid<'a> {
+    type Hand = Rows<'a>;
+
+    fn parts(&self) -> usize {
+        self.layout.rows().div_ceil(self.rows_per_part)
+    }
+
+    unsafe fn hand(&self, i: usize) -> Rows<'a> {
+        let next = i * self.rows_per_part;
+        let end = (next + self.rows_per_part).min(self.layout.rows());
+        Rows { cells: self.cells.start, layout: self.layout, next, end, grid: PhantomData }
+    }
+}
+
+/// The rows of a [`Grid`] that one part owns and has yet to write.
+pub(crate) struct Rows<'a> {
+    cells: *mut f32,
+    layout: Layout,
+    next: usize,
+    end: usize,
+    grid: PhantomData<&'a mut [f32]>,
+}
+
+impl Rows<'_> {
+    /// The section of the next row to write, and the row's number in it; `None` when all are
+    /// written.
+    pub(crate) fn next(&self) -> Option<(usize, usize)> {
+        (self.next < self.end).then(|| self.layout.place(self.next))
+    }
+
+    /// Writes the next 8 rows, or as many as are left in the section, in every column: one
+    /// element of `values` a column.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one value a column.
+    pub(crate) fn put(&mut self, values: &[[f32; 8]]) {
+        let Layout { columns, sections } = self.layout;
+        assert_eq!(values.len(), columns, "a value a column");
+        let Some((section, row)) = self.next() else { return };
+        let rows = sections[section];
+        let count = (rows - row).min(self.end - self.next).min(8);
+        let start = columns * sections[..section].iter().sum::<usize>() + row;
+        for (column, values) in values.iter().enumerate() {
+            // SAFETY: section, column and row are inside the grid, whose size `new` has checked.
+            let to = unsafe { self.cells.add(start + column * rows) };
+            // SAFETY: `count` rows from here on are in the section and this part's own.
+            unsafe { core::ptr::copy_nonoverlapping(values.as_ptr(), to, count) };
+        }
+        self.next += count;
+    }
+}
+
+/// The threads of a session.
+pub(crate) struct Pool {
+    threads: usize,
+    #[cfg(feature = "std")]
+    crew: Option<crew::Crew>,
+}
+
+impl Pool {
+    /// A pool of `threads` threads, the caller counted; one without the feature `std`.
+    pub(crate) fn new(threads: usize) -> Self {
+        let threads = if cfg!(feature = "std") { threads.clamp(1, MAX_THREADS) } else { 1 };
+        Self {
+            threads,
+            #[cfg(feature = "std")]
+            crew: (threads > 1).then(|| crew::Crew::new(threads - 1)),
+        }
+    }
+
+    /// Threads, the caller counted.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Calls `work(&mut scratch[thread], part, hand)` once for every part of `deal`, on any
+    /// thread and in any order, and returns when all calls have.
+    ///
+    /// # Panics
+    ///
+    /// If there is less scratch than threads.
+    pub(crate) fn run<S: Send, D: Deal>(
+        &mut self,
+        scratch: &mut [S],
+        deal: D,
+        work: impl Fn(&mut S, usize, D::Hand) + Sync,
+    ) {
+        assert!(scratch.len() >= self.threads, "scratch for every thread");
+        let parts = deal.parts();
+        #[cfg(feature = "std")]
+        if let Some(crew) = self.crew.as_ref().filter(|_| parts > 1) {
+            let scratch = Pieces::new(scratch, 1);
+            return crew.run(parts, &|thread, part| {
+                // SAFETY: a thread has its own number below `threads`, and runs one part at a time.
+                let scratch = unsafe { scratch.hand(thread) };
+                // SAFETY: the crew hands out each part below `parts` once.
+                let hand = unsafe { deal.hand(part) };
+                work(&mut scratch[0], part, hand);
+            });
+        }
+        for part in 0..parts {
+            // SAFETY: every part is asked for once.
+            let hand = unsafe { deal.hand(part) };
+            work(&mut scratch[0], part, hand);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The activations of a forward pass, and each thread's scratch.
+
+use crate::arena::Arena;
+use super::limits::Limits;
+use super::attention;
+use crate::error::Error;
+use crate::model::{Config, Plan};
+use dram_quant::{Q8, Q8Mut};
+use dram_targets::{Columns, Panel};
+
+/// What flows through the layers. Buffers hold a batch of columns.
+#[derive(Default)]
+pub(crate) struct State<'a> {
+    /// `(batch, width)`: what layers add to.
+    pub x: &'a mut [f32],
+    /// `(batch, longest input)`: the input of a product.
+    pub y: &'a mut [f32],
+    /// The same quantised; columns as long as the product's rows.
+    pub q8: Units<'a>,
+    /// Sections `(batch, query_len)`, `(batch, kv_len)`, `(batch, kv_len)`, or two
+    /// `(batch, hidden)`: the outputs of a product.
+    pub out: &'a mut [f32],
+    /// `(batch, rope_pairs)`
+    pub cos: &'a mut [f32],
+    /// `(batch, rope_pairs)`
+    pub sin: &'a mut [f32],
+    /// `(rope_pairs)`: angle of each pair at position 1.
+    pub frequencies: &'a mut [f64],
+    /// `(batch)`
+    pub positions: &'a mut [u32],
+    /// `(batch)`
+    pub sequences: &'a mut [u32],
+    /// `(columns that ask, tokens)`
+    pub logits: &'a mut [f32],
+}
+
+/// The arrays of quantised columns.
+#[derive(Default)]
+pub(crate) struct Units<'a> {
+    pub q: &'a mut [i8],
+    pub d: &'a mut [f32],
+    pub ds: &'a mut [f32],
+    pub sums: &'a mut [[i16; 2]],
+}
+
+impl<'a> State<'a> {
+    pub(crate) fn new(plan: &Plan<'_>, limits: &Limits, arena: &mut Arena<'a>) -> Result<Self, Error> {
+        let (config, batch) = (&plan.config, limits.batch);
+        let len = longest_input(config);
+        let units = batch * (len / 32);
+        let out = (config.query_len() + 2 * config.kv_len()).max(2 * config.hidden).max(config.width);
+        let state = Self {
+            x: arena.take(batch * config.width)?,
+            y: arena.take(batch * len)?,
+            q8: Units {
+                q: arena.take(batch * len)?,
+                d: arena.take(units)?,
+                ds: arena.take(units)?,
+                sums: arena.take(units)?,
+            },
+            out: arena.take(batch.saturating_mul(out))?,
+            cos: arena.take(batch * config.rope_pairs)?,
+            sin: arena.take(batch * config.rope_pairs)?,
+            frequencies: arena.take(config.rope_pairs)?,
+            positions: arena.take(batch)?,
+            sequences: arena.take(batch)?,
+            logits: arena.take(limits.logits.saturating_mul(plan.tokens()))?,
+        };
+        for (i, frequency) in state.frequencies.iter_mut().enumerate() {
+            let exponent = -(i as f64) / config.rope_pairs as f64;
+            let factor = plan.rope_factors.get(i).map_or(1.0, |factor| f64::from(*factor));
+            *frequency = libm::pow(f64::from(config.rope_base), exponent) / factor;
+        }
+        Ok(state)
+    }
+}
+
+/// The longest row that a product reads, a multiple of 32.
+fn longest_input(config: &Config) -> usize {
+    config.width.max(config.query_len()).max(config.hidden)
+}
+
+impl Units<'_> {
+    /// `count` columns of `len` numbers as the input of a product; `x` is the same in floats.
+    pub(crate) fn columns<'s>(&'s self, x: &'s [f32], count: usize, len: usize) -> Columns<'s> {
+        let units = count * (len / 32);
+        let q8 = Q8 {
+            len,
+            q: &self.q[..count * len],
+            d: &self.d[..units],
+            ds: &self.ds[..units],
+            sums: &self.sums[..units],
+        };
+        Columns { x: &x[..count * len], q8 }
+    }
+}
+
+/// One column's part of [`Units`], as dealt to a thread.
+pub(crate) type Unit<'h> =
+    (&'h mut [i8], &'h mut [f32], &'h mut [f32], &'h mut [[i16; 2]]);
+
+/// The same as kernels take it.
+pub(crate) fn unit((q, d, ds, sums): Unit<'_>) -> Q8Mut<'_> {
+    Q8Mut { q, d, ds, sums }
+}
+
+/// One thread's scratch.
+#[derive(Default)]
+pub(crate) struct Worker<'a> {
+    /// Eight unpacked rows.
+    panel: (&'a mut [[u8; 256]], &'a mut [[f32; 8]], &'a mut [[f32; 8]], &'a mut [[[i16; 2]; 8]]),
+    /// `(batch)`: the outputs of eight rows.
+    pub eight: &'a mut [[f32; 8]],
+    /// `(group, positions of a chunk)`
+    pub scores: &'a mut [f32],
+    /// `(group, head_len)`: the result of a chunk.
+    pub partial: &'a mut [f32],
+    /// `(group)`: maximum and sum of a chunk's weights.
+    pub parts: &'a mut [[f32; 2]],
+    /// `(group)`: the same of all chunks so far.
+    pub totals: &'a mut [[f32; 2]],
+}
+
+impl<'a> Worker<'a> {
+    pub(crate) fn new(config: &Config, limits: &Limits, arena: &mut Arena<'a>) -> Result<Self, Error> {
+        let units = longest_input(config) / 32;
+        Ok(Self {
+            panel: (arena.take(units)?, arena.take(units)?, arena.take(units)?, arena.take(units)?),
+            eight: arena.take(limits.batch)?,
+            scores: arena.take(config.group() * attention::CHUNK)?,
+            partial: arena.take(config.group() * config.head_len)?,
+            parts: arena.take(config.group())?,
+            totals: arena.take(config.group())?,
+        })
+    }
+
+    /// The panel, and the outputs of `columns` columns.
+    pub(crate) fn product(&mut self, columns: usize) -> (Panel<'_>, &mut [[f32; 8]]) {
+        let (q, d, m, s) = &mut self.panel;
+        (Panel { q, d, m, s }, &mut self.eight[..columns])
+    }
+}

@@ -1,0 +1,200 @@
+//! What must not change a bit of the logits: threads, batches, kernel tables, the order of
+//! weights, and what other sequences do.
+
+mod build;
+mod tiny;
+
+use dram_runtime::{Column, KvFormat, Limits, Map, Sequence, Session};
+use dram_targets::best;
+use tiny::session::{limits, logits, start};
+use tiny::{MIXES, Tiny};
+
+/// Several pages and several chunks of attention, neither whole.
+const POSITIONS: usize = 500;
+
+/// Every model in every mix.
+fn models() -> impl Iterator<Item = (String, Tiny)> {
+    let named = |model: Tiny, mix| (format!("{} {mix:?}", model.shape.architecture), model);
+    MIXES.into_iter().flat_map(move |mix| {
+        [named(tiny::qwen2(mix), mix), named(tiny::llama(mix), mix)]
+    })
+}
+
+/// The logits of a model at every position, as all variations must have them.
+fn expected(model: &Tiny) -> Vec<Vec<f32>> {
+    let tokens = model.shape.tokens(POSITIONS);
+    start(&model.file(), best(), limits(POSITIONS, 32), |session| logits(session, &tokens))
+}
+
+fn assert_same(found: &[Vec<f32>], expected: &[Vec<f32>], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (position, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let differs = |(a, b): (&f32, &f32)| a.to_bits() != b.to_bits();
+        let token = found.iter().zip(expected).position(differs);
+        assert_eq!(token, None, "{what}: logits at position {position} differ from this token on");
+        assert!(expected.iter().all(|logit| logit.is_finite()), "{what}: position {position}");
+    }
+}
+
+#[test]
+fn threads() {
+    for (name, model) in models() {
+        let (expected, tokens) = (expected(&model), model.shape.tokens(POSITIONS));
+        for threads in [2, 3] {
+            for batch in [1, 32] {
+                let limits = Limits { threads, ..limits(POSITIONS, batch) };
+                let found = start(&model.file(), best(), limits, |s| logits(s, &tokens));
+                assert_same(&found, &expected, &format!("{name}, {threads} threads by {batch}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn batches() {
+    for (name, model) in models() {
+        let (expected, tokens) = (expected(&model), model.shape.tokens(POSITIONS));
+        for batch in [1, 7, 8, 9, 512] {
+            let limits = Limits { context: 512, ..limits(POSITIONS, batch) };
+            let found = start(&model.file(), best(), limits, |s| logits(s, &tokens));
+            assert_same(&found, &expected, &format!("{name} by {batch}"));
+        }
+    }
+}
+
+#[test]
+fn kernel_tables() {
+    for (name, model) in models() {
+        let (expected, tokens) = (expected(&model), model.shape.tokens(POSITIONS));
+        for kernels in dram_targets::all() {
+            for batch in [1, 5, 64] {
+                let found =
+                    start(&model.file(), kernels, limits(POSITIONS, batch), |s| logits(s, &tokens));
+                assert_same(&found, &expected, &format!("{name}, {} by {batch}", kernels.name()));
+            }
+        }
+    }
+}
+
+#[test]
+fn tiles() {
+    for (name, model) in models() {
+        let (expected, tokens) = (expected(&model), model.shape.tokens(POSITIONS));
+        let path = std::env::temp_dir().join(format!("dram-exact-{}.gguf", std::process::id()));
+        std::fs::write(&path, model.file()).unwrap();
+        let image = Map::read_tiles(&path, 2).unwrap().remove(0);
+        std::fs::remove_file(&path).unwrap();
+        for kernels in dram_targets::all() {
+            for batch in [1, 8, 64] {
+                let found = start(&image, kernels, limits(POSITIONS, batch), |s| logits(s, &tokens));
+                assert_same(&found, &expected, &format!("{name}, {} by {batch}", kernels.name()));
+            }
+        }
+    }
+}
+
+/// Advances a sequence by `tokens` and returns the logits at each.
+fn extend(session: &mut Session<'_>, sequence: Sequence, tokens: &[u32]) -> Vec<Vec<f32>> {
+    let column = |&token| Column { sequence, token, wants_logits: true };
+    session.forward(&tokens.iter().map(column).collect::<Vec<_>>()).unwrap();
+    (0..tokens.len()).map(|i| session.logits(i).to_vec()).collect()
+}
+
+/// Sessions for sequences that share, with each KV format.
+fn sharing(test: impl Fn(&mut Session<'_>, &[u32])) {
+    let model = tiny::llama(tiny::Mix::Q4_0);
+    for kv in [KvFormat::F16, KvFormat::Q8_0] {
+        let limits = Limits { sequences: 3, kv, ..limits(256, 256) };
+        start(&model.file(), best(), limits, |session| test(session, &model.shape.tokens(200)));
+    }
+}
+
+#[test]
+fn forks_go_on_as_if_alone() {
+    sharing(|session, tokens| {
+        // 31 to 33: a fork before, at and behind the border of a page.
+        for past in [1, 31, 32, 33, 100] {
+            let (past, rest) = tokens[..150].split_at(past);
+            let other: Vec<u32> = rest.iter().rev().copied().collect();
+            let alone = [rest, &other].map(|rest| logits(session, &[past, rest].concat()));
+            let a = session.open().unwrap();
+            session.prompt(a, past).unwrap();
+            let b = session.fork(a).unwrap();
+            let found = extend(session, a, rest);
+            assert_same(&found, &alone[0][past.len()..], "the first of a fork");
+            let found = extend(session, b, &other);
+            assert_same(&found, &alone[1][past.len()..], "the second of a fork");
+            session.close(a).unwrap();
+            session.close(b).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_fork_outlives_what_it_was_forked_from() {
+    sharing(|session, tokens| {
+        let alone = logits(session, tokens);
+        let first = session.open().unwrap();
+        session.prompt(first, &tokens[..70]).unwrap();
+        let second = session.fork(first).unwrap();
+        session.close(first).unwrap();
+        let other = session.open().unwrap();
+        session.prompt(other, &tokens[100..]).unwrap();
+        let found = extend(session, second, &tokens[70..]);
+        assert_same(&found, &alone[70..], "the fork of a closed sequence");
+        session.close(second).unwrap();
+        session.close(other).unwrap();
+    });
+}
+
+#[test]
+fn rewinding_forgets() {
+    sharing(|session, tokens| {
+        let alone = logits(session, tokens);
+        let sequence = session.open().unwrap();
+        for position in [0, 1, 31, 32, 33, 150] {
+            session.rewind(sequence, 0).unwrap();
+            session.prompt(sequence, &tokens[..position]).unwrap();
+            session.prompt(sequence, &tokens[..50]).unwrap();
+            session.rewind(sequence, position).unwrap();
+            assert_eq!(session.position(sequence).unwrap(), position);
+            let found = extend(session, sequence, &tokens[position..]);
+            assert_same(&found, &alone[position..], "after rewinding");
+        }
+        session.close(sequence).unwrap();
+    });
+}
+
+#[test]
+fn rewinding_a_fork_leaves_the_other() {
+    sharing(|session, tokens| {
+        let alone = logits(session, tokens);
+        let a = session.open().unwrap();
+        session.prompt(a, &tokens[..100]).unwrap();
+        let b = session.fork(a).unwrap();
+        session.rewind(b, 40).unwrap();
+        session.prompt(b, &tokens[..60]).unwrap();
+        let found = extend(session, a, &tokens[100..]);
+        assert_same(&found, &alone[100..], "beside a rewound fork");
+        session.close(a).unwrap();
+        session.close(b).unwrap();
+    });
+}
+
+#[test]
+fn sequences_in_one_pass_do_not_meet() {
+    sharing(|session, tokens| {
+        let other: Vec<u32> = tokens.iter().rev().copied().collect();
+        let alone = [tokens, &other].map(|tokens| logits(session, tokens));
+        let sequences = [session.open().unwrap(), session.open().unwrap()];
+        for (at, (a, b)) in tokens.iter().zip(&other).enumerate() {
+            let columns = [(sequences[0], *a), (sequences[1], *b)];
+            let column = |(sequence, token)| Column { sequence, token, wants_logits: true };
+            session.forward(&columns.map(column)).unwrap();
+            for (i, alone) in alone.iter().enumerate() {
+                assert_same(&[session.logits(i).to_vec()], &alone[at..=at], "side by side");
+            }
+        }
+        sequences.map(|sequence| session.close(sequence).unwrap());
+    });
+}
