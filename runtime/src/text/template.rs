@@ -238,7 +238,9 @@ impl fmt::Display for TemplateError {
         f.write_str("the file's chat template ")?;
         match self {
             Self::Long { found } => write!(f, "has {found} bytes, at most {SOURCE_MAX} are read"),
-            Self::Failed { reason, line: Some(line) } => write!(f, "fails in line {line}: {reason}"),
+            Self::Failed { reason, line: Some(line) } => {
+                write!(f, "fails in line {line}: {reason}")
+            }
             Self::Failed { reason, line: None } => write!(f, "fails: {reason}"),
             Self::Expensive => f.write_str("is too expensive to render"),
             Self::Prompt => write!(f, "makes a prompt of more than {PROMPT_MAX} bytes"),

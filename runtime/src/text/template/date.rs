@@ -5,8 +5,18 @@ use std::string::{String, ToString};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 /// From the weekday of 1 January 1970.
 const DAYS: [&str; 7] =
@@ -116,7 +126,10 @@ mod tests {
         for (seconds, expected) in cases {
             assert_eq!(strftime("%A %F %T %I%p", seconds).unwrap(), expected);
         }
-        assert_eq!(strftime("%d %b %Y, %e%% %y%m%a", 951_782_400).unwrap(), "29 Feb 2000, 29% 0002Tue");
+        assert_eq!(
+            strftime("%d %b %Y, %e%% %y%m%a", 951_782_400).unwrap(),
+            "29 Feb 2000, 29% 0002Tue"
+        );
     }
 
     #[test]
