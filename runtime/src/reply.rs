@@ -30,10 +30,10 @@ pub enum Step {
 /// A reply while it is made, step by step: first the prompt is read, a batch a step, then each
 /// step adds a token. Whoever makes it may stop after any step; the sequence then has all tokens
 /// so far but the last of the reply, and can go on with another prompt.
-pub struct Reply<'r, 'a> {
+pub struct Reply<'r, 'a, 's> {
     session: &'r mut Session<'a>,
     vocab: &'r Vocab<'r>,
-    sampler: &'r mut Sampler<'a>,
+    sampler: &'r mut Sampler<'s>,
     sequence: Sequence,
     prompt: &'r [u32],
     /// Tokens the reply may still have.
@@ -46,7 +46,7 @@ pub struct Reply<'r, 'a> {
     split: Option<Split>,
 }
 
-impl<'r, 'a> Reply<'r, 'a> {
+impl<'r, 'a, 's> Reply<'r, 'a, 's> {
     /// Starts a reply of at most `most` tokens to a prompt that continues `sequence`.
     ///
     /// `start` is the part that the reply begins with, or `None` not to divide it: then all of it
@@ -59,7 +59,7 @@ impl<'r, 'a> Reply<'r, 'a> {
     pub fn new(
         session: &'r mut Session<'a>,
         vocab: &'r Vocab<'r>,
-        sampler: &'r mut Sampler<'a>,
+        sampler: &'r mut Sampler<'s>,
         sequence: Sequence,
         prompt: &'r [u32],
         start: Option<Channel>,
