@@ -6,6 +6,8 @@
 //!
 //! Queries come in blocks: the query heads that share a KV head, for one column or more.
 
+#![allow(clippy::extra_unused_type_parameters, reason = "`isa!` names one for every operation")]
+
 use crate::PAGE;
 use crate::float::{Widen, exp, fma, tree};
 

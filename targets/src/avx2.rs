@@ -1,5 +1,16 @@
 //! AVX2, with FMA and half-float conversion: every x86-64 CPU since Haswell and Zen.
 
+pub(crate) mod any;
+mod lanes;
+mod product;
+pub(crate) mod q4_0;
+pub(crate) mod q4_1;
+pub(crate) mod q4_k;
+pub(crate) mod q5_k;
+pub(crate) mod q6_k;
+pub(crate) mod q8_0;
+mod tile;
+
 use crate::float::Widen;
 use core::arch::x86_64::{_mm_loadu_si128, _mm256_cvtph_ps};
 

@@ -5,6 +5,8 @@
 //! inlined into a function that enables an instruction set's features ([`mod@crate::isa`]), where
 //! [`fma`] is one instruction.
 
+#![allow(clippy::extra_unused_type_parameters, reason = "`isa!` names one for every operation")]
+
 use dram_quant::Q8Mut;
 
 /// How an instruction set turns half floats into floats; exact, so every way gives equal bits.

@@ -65,40 +65,47 @@ macro_rules! compile_floats {
     }};
 }
 
-/// `isa!(module, is_…_feature_detected, ["feature", …], Widen, [FORMAT: module::of::it, …])`:
-/// the table of one instruction set, or `None` where this CPU lacks a feature.
+/// `isa!(module, is_…_feature_detected, ["feature", …], Widen, tiles_pay, [FORMAT: product, …,
+/// _: product])`: the table of one instruction set, or `None` where this CPU lacks a feature.
 ///
-/// A format's module has `rows` and `tiles`, both of type [`Product`](crate::kernels::Product).
-/// Formats not named keep the kernels of `scalar`.
+/// A format's kernel is a [`Product`](crate::kernels::Product); the last is for formats not named.
 macro_rules! isa {
-    ($name:ident, $detect:ident, $features:tt, $widen:ty, [$($format:ident: $module:path),* $(,)?]) => {{
+    (
+        $name:ident, $detect:ident, $features:tt, $widen:ty, $tiles_pay:literal,
+        [$($format:ident: $product:path,)* _: $any:path $(,)?]
+    ) => {{
         static TABLE: $crate::kernels::Kernels = {
             let mut table = $crate::kernels::SCALAR;
             table.name = stringify!($name);
+            table.tiles_pay = $tiles_pay;
             table.floats = floats!(compile_floats!($features $widen));
-            $({
-                use $module as format;
-                isa!(@compile rows, $features);
-                isa!(@compile tiles, $features);
-                table.products[dram_quant::Format::$format as usize] = [rows, tiles];
-            })*
+            table.products = [isa!(@compile $features, $any); dram_quant::Format::COUNT];
+            $(
+                table.products[dram_quant::Format::$format as usize] =
+                    isa!(@compile $features, $product);
+            )*
             table
         };
         isa!(@detect $detect, $features).then_some(&TABLE)
     }};
-    (@compile $name:ident, $features:tt) => {
+    (@compile $features:tt, $product:path) => {{
         with_features! { $features
-            fn $name(
+            fn product(
                 w: $crate::kernels::Eight<'_>,
                 x: dram_quant::Q8<'_>,
                 panel: &mut $crate::Panel<'_>,
                 y: &mut [[f32; dram_quant::EIGHT]],
             ) {
-                format::$name(w, x, panel, y);
+                $product(w, x, panel, y);
             }
         }
-    };
-    (@detect $detect:ident, [$($feature:tt),*]) => {
-        true $(&& std::arch::$detect!($feature))*
-    };
+        product
+    }};
+    (@detect $detect:ident, [$($feature:tt),*]) => {{
+        #[cfg(feature = "std")]
+        let detected = true $(&& std::arch::$detect!($feature))*;
+        #[cfg(not(feature = "std"))]
+        let detected = true $(&& cfg!(target_feature = $feature))*;
+        detected
+    }};
 }

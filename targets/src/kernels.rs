@@ -45,8 +45,8 @@ pub struct Kernels {
     pub(crate) name: &'static str,
     /// Whether tiles are multiplied faster than rows.
     pub(crate) tiles_pay: bool,
-    /// `(format, order)`.
-    pub(crate) products: [[Product; 2]; Format::COUNT],
+    /// Of each format, in both orders.
+    pub(crate) products: [Product; Format::COUNT],
     pub(crate) floats: Floats,
 }
 
@@ -94,7 +94,7 @@ impl Kernels {
         assert!(x.d.len() == y.len() * units && x.ds.len() == x.d.len());
         assert!(x.sums.len() == x.d.len() && panel.units() >= units);
         let w8 = Eight { bytes, rows, format: w.format(), order };
-        let product = self.products[w.format() as usize][order as usize];
+        let product = self.products[w.format() as usize];
         // SAFETY: the CPU has the table's features because `all` saw them.
         unsafe { product(w8, x, panel, y) }
     }
@@ -104,7 +104,7 @@ impl Kernels {
 pub(crate) const SCALAR: Kernels = Kernels {
     name: "scalar",
     tiles_pay: false,
-    products: [[crate::scalar::product; 2]; Format::COUNT],
+    products: [crate::scalar::product; Format::COUNT],
     floats: floats!(compile_floats!([] float::Portable)),
 };
 

@@ -3,8 +3,8 @@
 //! The `scalar` table is the truth: every other table gives the same bits for the same input, so
 //! an answer never depends on the CPU. Integer products are exact however they are summed; each
 //! float operation happens once per unit of 32 weights, in order ([`dram_quant::Unpacked`]).
-//! Reductions of floats use eight lanes and one fixed tree and are written once, in [`mod@float`]
-//! and [`mod@attention`], compiled for each instruction set.
+//! Reductions of floats use eight lanes and one fixed tree and are written once, in `float`
+//! and `attention`, compiled for each instruction set.
 //!
 //! This is the only crate that names instruction sets. It knows no models, files or threads.
 #![no_std]
@@ -32,9 +32,24 @@ pub use panel::Panel;
 
 /// Every table of this build beside `scalar`, fastest first; `None` where the CPU lacks it.
 fn detected() -> [Option<&'static Kernels>; 1] {
-    #[cfg(all(target_arch = "x86_64", feature = "std"))]
-    return [isa!(avx2, is_x86_feature_detected, ["avx2", "fma", "f16c"], avx2::F16c, [])];
-    #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
+    #[cfg(target_arch = "x86_64")]
+    return [isa!(
+        avx2,
+        is_x86_feature_detected,
+        ["avx2", "fma", "f16c"],
+        avx2::F16c,
+        true,
+        [
+            Q4_0: avx2::q4_0::multiply,
+            Q4_1: avx2::q4_1::multiply,
+            Q8_0: avx2::q8_0::multiply,
+            Q4_K: avx2::q4_k::multiply,
+            Q5_K: avx2::q5_k::multiply,
+            Q6_K: avx2::q6_k::multiply,
+            _: avx2::any::multiply,
+        ]
+    )];
+    #[cfg(not(target_arch = "x86_64"))]
     [None]
 }
 

@@ -1,0 +1,102 @@
+//! Loads and stores: the only unsafe operations of the products.
+
+use core::arch::x86_64::{
+    __m128i, __m256, __m256i, _MM_HINT_T0, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch,
+    _mm256_cvtph_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_set1_epi32, _mm256_storeu_ps,
+    _mm256_storeu_si256,
+};
+
+/// `N` bytes at `offset`; the check vanishes where both are constants.
+#[inline]
+pub(super) fn at<const N: usize>(bytes: &[u8], offset: usize) -> &[u8; N] {
+    bytes[offset..].first_chunk().expect("blocks have their fields")
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn load(bytes: &[u8; 32]) -> __m256i {
+    // SAFETY: the array is 32 readable bytes; the load needs no alignment.
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn load16(bytes: &[u8; 16]) -> __m128i {
+    // SAFETY: the array is 16 readable bytes; the load needs no alignment.
+    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
+}
+
+/// 8 bytes and 8 zeros.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn load8(bytes: &[u8; 8]) -> __m128i {
+    // SAFETY: the array is 8 readable bytes; the load needs no alignment.
+    unsafe { _mm_loadl_epi64(bytes.as_ptr().cast()) }
+}
+
+/// Eight half floats, widened.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn halves(bytes: &[u8; 16]) -> __m256 {
+    _mm256_cvtph_ps(load16(bytes))
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn floats(floats: &[f32; 8]) -> __m256 {
+    // SAFETY: the array is 32 readable bytes; the load needs no alignment.
+    unsafe { _mm256_loadu_ps(floats.as_ptr()) }
+}
+
+/// Eight pairs of 16-bit integers.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn pairs(pairs: &[[i16; 2]; 8]) -> __m256i {
+    // SAFETY: the array is 32 readable bytes; the load needs no alignment.
+    unsafe { _mm256_loadu_si256(pairs.as_ptr().cast()) }
+}
+
+/// Four bytes in every lane of 32 bits.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn repeat(bytes: &[i8; 4]) -> __m256i {
+    // SAFETY: the array is 4 readable bytes and the read needs no alignment.
+    _mm256_set1_epi32(unsafe { bytes.as_ptr().cast::<i32>().read_unaligned() })
+}
+
+/// A pair of 16-bit integers in every lane of 32 bits.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn repeat_pair(pair: [i16; 2]) -> __m256i {
+    _mm256_set1_epi32(i32::from(pair[0]) & 0xffff | i32::from(pair[1]) << 16)
+}
+
+/// Writes the first 32 bytes of `to`.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn store(to: &mut [u8], v: __m256i) {
+    let to: &mut [u8; 32] = to.first_chunk_mut().expect("there is room for a register");
+    // SAFETY: the array is 32 writable bytes; the store needs no alignment.
+    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), v) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn store_floats(to: &mut [f32; 8], v: __m256) {
+    // SAFETY: the array is 32 writable bytes; the store needs no alignment.
+    unsafe { _mm256_storeu_ps(to.as_mut_ptr(), v) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn store_pairs(to: &mut [[i16; 2]; 8], v: __m256i) {
+    // SAFETY: the array is 32 writable bytes; the store needs no alignment.
+    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), v) }
+}
+
+/// Asks for the cache line `ahead` bytes after `bytes`, which may lie anywhere.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn prefetch(bytes: &[u8], ahead: usize) {
+    _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(ahead).cast());
+}

@@ -1,0 +1,282 @@
+//! The one product: eight rows, whose integers lie in registers, times up to four columns.
+//!
+//! ```text
+//! register  group g: weights 4 g .. 4 g + 4 of  row 0 | row 1 | … | row 7     unsigned bytes u
+//! activation         the same four of a column, in every lane of 32 bits      signed bytes x
+//!
+//! maddubs   u0 x0 + u1 x1 | u2 x2 + u3 x3      a lane of 32 bits, DEPTH groups added in 16 bits
+//! madd      · (s, s)                           32 bits, one sum a row
+//! ```
+//!
+//! Integers are unsigned because `maddubs` wants one factor so. A format's offset comes off
+//! through the sums of activations: `Σ (u − o) x = Σ u x − o Σ x`, exactly.
+
+use super::lanes::{
+    floats, load, pairs, prefetch, repeat, repeat_pair, store, store_floats, store_pairs,
+};
+use super::tile::interleave;
+use crate::Panel;
+use crate::kernels::Eight;
+use core::arch::x86_64::{
+    __m256, __m256i, _mm256_abs_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_and_si256,
+    _mm256_blend_epi16, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_madd_epi16,
+    _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_mullo_epi16, _mm256_or_si256, _mm256_set1_epi16,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_slli_epi16,
+    _mm256_slli_epi32, _mm256_srai_epi16, _mm256_srli_epi32,
+};
+use dram_quant::{EIGHT, Field, Order, Q8, UNIT};
+
+/// What the integers of a format's units are.
+pub(super) trait Kind {
+    /// Groups whose products `maddubs` gives may be added in 16 bits.
+    const DEPTH: usize;
+    /// Whether integers are signed, of 8 bits, and not unsigned.
+    const SIGNED: bool = false;
+    /// How much larger unsigned integers are than the weights.
+    const OFFSET: i16 = 0;
+    /// Whether the halves of a unit have integer factors, [`Unit::s`] and [`Unit::n`].
+    const HALVES: bool = false;
+    /// Whether weights have a minimum.
+    const MIN: bool = false;
+}
+
+/// Unit of eight rows in registers, a lane of 32 bits a row.
+pub(super) struct Unit {
+    /// Integers, in groups of four.
+    pub q: [__m256i; 8],
+    /// Scales.
+    pub d: __m256,
+    /// Minima; read where [`Kind::MIN`].
+    pub m: __m256,
+    /// Scales of the two halves, a pair a row; read where [`Kind::HALVES`].
+    pub s: __m256i,
+    /// Factors of the minimum in the two halves; read where both are.
+    pub n: __m256i,
+}
+
+impl Unit {
+    /// One with a scale and a minimum.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    pub(super) fn new(q: [__m256i; 8], d: __m256, m: __m256) -> Self {
+        Self { q, d, m, s: _mm256_set1_epi16(1), n: _mm256_set1_epi16(1) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    fn from_panel(panel: &Panel<'_>, i: usize) -> Self {
+        let mut q = [_mm256_setzero_si256(); 8];
+        for (q, group) in q.iter_mut().zip(panel.q[i].as_chunks().0) {
+            *q = load(group);
+        }
+        let factors = pairs(&panel.s[i]);
+        let s = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(factors));
+        let n = _mm256_srai_epi16::<8>(factors);
+        Self { q, d: floats(&panel.d[i]), m: floats(&panel.m[i]), s, n }
+    }
+
+    /// Writes the unit; factors share 16 bits, `s` the lower half.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    fn to_panel(&self, panel: &mut Panel<'_>, i: usize) {
+        for (q, group) in self.q.iter().zip(panel.q[i].as_chunks_mut::<32>().0) {
+            store(group, *q);
+        }
+        store_floats(&mut panel.d[i], self.d);
+        store_floats(&mut panel.m[i], self.m);
+        let s = _mm256_and_si256(self.s, _mm256_set1_epi16(0xff));
+        store_pairs(&mut panel.s[i], _mm256_or_si256(s, _mm256_slli_epi16::<8>(self.n)));
+    }
+}
+
+/// Columns to which a unit of tiles is multiplied where it lies; more are worth a panel.
+const FEW: usize = 8;
+
+/// Bytes of tiles asked for before they are needed.
+const AHEAD: usize = 2048;
+
+/// Multiplies eight rows in blocks of `B` bytes and `UNITS` units with every column.
+///
+/// `fields` are the format's. `unit` takes a unit out of a tile; a pass over the row asks for
+/// units in order.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn product<K: Kind, const B: usize, const UNITS: usize>(
+    fields: &[Field],
+    w: Eight<'_>,
+    x: Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+    mut unit: impl FnMut(&[[u8; B]; EIGHT], usize) -> Unit,
+) {
+    let blocks = w.bytes.as_chunks::<B>().0;
+    let row_blocks = blocks.len() / w.rows;
+    // In place of rows that are missing stands the first.
+    let mut starts = [0; EIGHT];
+    (0..w.rows).for_each(|r| starts[r] = r * row_blocks);
+    let mut scratch = [[0; B]; EIGHT];
+    let unit = |i: usize| {
+        let (block, i) = (i / UNITS, i % UNITS);
+        let tile = match w.order {
+            Order::Tiles => &blocks.as_chunks().0[block],
+            Order::Rows => {
+                if i == 0 {
+                    let mut eight = [&blocks[block]; EIGHT];
+                    for (row, start) in eight.iter_mut().zip(starts) {
+                        *row = &blocks[start + block];
+                    }
+                    interleave(fields, eight, &mut scratch);
+                }
+                &scratch
+            }
+        };
+        for line in 0..(B * EIGHT / UNITS).div_ceil(64) {
+            prefetch(tile.as_flattened(), i * (B * EIGHT / UNITS) + line * 64 + AHEAD);
+        }
+        unit(tile, i)
+    };
+    if y.len() <= FEW {
+        return columns::<K>(x, y, unit);
+    }
+    fill(x.len / UNIT, panel, unit);
+    panel_product::<K>(panel, x, y);
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn fill(units: usize, panel: &mut Panel<'_>, mut unit: impl FnMut(usize) -> Unit) {
+    for i in 0..units {
+        unit(i).to_panel(panel, i);
+    }
+}
+
+/// Multiplies a panel with every column.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn panel_product<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+    columns::<K>(x, y, |i| Unit::from_panel(panel, i));
+}
+
+/// Multiplies with every column, four in a pass.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn columns<K: Kind>(x: Q8<'_>, y: &mut [[f32; EIGHT]], mut unit: impl FnMut(usize) -> Unit) {
+    let (fours, rest) = y.as_chunks_mut::<4>();
+    let first = fours.len() * 4;
+    for (c, y) in fours.iter_mut().enumerate() {
+        pass::<K, 4>(x, c * 4, y, &mut unit);
+    }
+    match rest.len() {
+        3 => pass::<K, 3>(x, first, rest, unit),
+        2 => pass::<K, 2>(x, first, rest, unit),
+        1 => pass::<K, 1>(x, first, rest, unit),
+        _ => {}
+    }
+}
+
+/// Multiplies with columns `first..first + N`, units in order.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn pass<K: Kind, const N: usize>(
+    x: Q8<'_>,
+    first: usize,
+    y: &mut [[f32; EIGHT]],
+    mut unit: impl FnMut(usize) -> Unit,
+) {
+    let units = x.len / UNIT;
+    let mut columns = [Column { q: &[], d: &[], ds: &[], sums: &[] }; N];
+    for (c, column) in columns.iter_mut().enumerate() {
+        *column = Column::of(x.columns(first + c, 1), units);
+    }
+    let mut acc = [_mm256_setzero_ps(); N];
+    for i in 0..units {
+        let w = unit(i);
+        let sums = sums::<K, N>(&w, &columns, i);
+        for c in 0..N {
+            let d = _mm256_mul_ps(w.d, _mm256_set1_ps(columns[c].d[i]));
+            acc[c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[c]), d, acc[c]);
+            if K::MIN {
+                acc[c] = _mm256_fmadd_ps(w.m, minima::<K>(&w, &columns[c], i), acc[c]);
+            }
+        }
+    }
+    for (y, acc) in y.iter_mut().zip(acc) {
+        store_floats(y, acc);
+    }
+}
+
+/// One column of activations.
+#[derive(Clone, Copy)]
+struct Column<'a> {
+    /// `(units, 8 groups, 4)`
+    q: &'a [[[i8; 4]; 8]],
+    d: &'a [f32],
+    ds: &'a [f32],
+    sums: &'a [[i16; 2]],
+}
+
+impl<'a> Column<'a> {
+    #[inline]
+    fn of(x: Q8<'a>, units: usize) -> Self {
+        let q = &x.q.as_chunks().0.as_chunks().0[..units];
+        Self { q, d: &x.d[..units], ds: &x.ds[..units], sums: &x.sums[..units] }
+    }
+}
+
+/// The integer sums of a unit, for each row (lane) and column.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn sums<K: Kind, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [__m256i; N] {
+    let offsets = _mm256_mullo_epi16(w.s, _mm256_set1_epi16(-K::OFFSET));
+    let mut sums = [_mm256_setzero_si256(); N];
+    if K::OFFSET != 0 {
+        for c in 0..N {
+            sums[c] = _mm256_madd_epi16(repeat_pair(x[c].sums[i]), offsets);
+        }
+    }
+    for first in (0..8).step_by(K::DEPTH) {
+        let mut deep = [_mm256_setzero_si256(); N];
+        for g in first..first + K::DEPTH {
+            for c in 0..N {
+                let products = multiply::<K>(w.q[g], repeat(&x[c].q[i][g]));
+                deep[c] = _mm256_add_epi16(deep[c], products);
+            }
+        }
+        let scale = scale::<K>(w.s, first / 4);
+        for c in 0..N {
+            sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(deep[c], scale));
+        }
+    }
+    sums
+}
+
+/// Products of bytes, added in pairs.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn multiply<K: Kind>(w: __m256i, x: __m256i) -> __m256i {
+    if K::SIGNED {
+        return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+    }
+    _mm256_maddubs_epi16(w, x)
+}
+
+/// The factor of half `half`, twice in each lane; 1 where halves have none.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn scale<K: Kind>(s: __m256i, half: usize) -> __m256i {
+    match (K::HALVES, half) {
+        (false, _) => _mm256_set1_epi16(1),
+        (true, 0) => _mm256_blend_epi16::<0xaa>(s, _mm256_slli_epi32::<16>(s)),
+        (true, _) => _mm256_blend_epi16::<0x55>(s, _mm256_srli_epi32::<16>(s)),
+    }
+}
+
+/// What the minima of a unit are multiplied with.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn minima<K: Kind>(w: &Unit, x: &Column<'_>, i: usize) -> __m256 {
+    if !K::HALVES {
+        return _mm256_set1_ps(x.ds[i]);
+    }
+    let sums = _mm256_madd_epi16(repeat_pair(x.sums[i]), w.n);
+    _mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(x.d[i]))
+}

@@ -1,0 +1,48 @@
+//! Q4_0: a scale and nibbles around 8.
+//!
+//! ```text
+//! byte of a tile  0        16                            144
+//!                 | 8 x d   | 4 groups: nibbles of k and k + 16 |
+//! ```
+
+use super::lanes::{at, halves, load};
+use super::product::{Kind, Unit, product};
+use crate::Panel;
+use crate::kernels::Eight;
+use core::arch::x86_64::{
+    __m256i, _mm256_and_si256, _mm256_set1_epi8, _mm256_setzero_ps, _mm256_setzero_si256,
+    _mm256_srli_epi16,
+};
+use dram_quant::{EIGHT, Format, Q8};
+
+/// Nibbles: 8 pairs of products are at most 8 · 2 · 15 · 127 < 2^15.
+struct Nibbles;
+
+impl Kind for Nibbles {
+    const DEPTH: usize = 8;
+    const OFFSET: i16 = 8;
+}
+
+/// The product of eight rows.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
+    let fields = const { Format::Q4_0.fields() };
+    product::<Nibbles, 18, 1>(fields, w, x, panel, y, |tile, _| {
+        let tile = tile.as_flattened();
+        Unit::new(nibbles(&tile[16..]), halves(at(tile, 0)), _mm256_setzero_ps())
+    });
+}
+
+/// Low nibbles of four groups, then the high ones.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn nibbles(groups: &[u8]) -> [__m256i; 8] {
+    let fifteen = _mm256_set1_epi8(15);
+    let mut q = [_mm256_setzero_si256(); 8];
+    for g in 0..4 {
+        let both = load(at(groups, g * 32));
+        q[g] = _mm256_and_si256(both, fifteen);
+        q[g + 4] = _mm256_and_si256(_mm256_srli_epi16::<4>(both), fifteen);
+    }
+    q
+}

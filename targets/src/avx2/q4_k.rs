@@ -1,0 +1,95 @@
+//! Q4_K: nibbles, and a 6-bit scale and minimum for every 32.
+//!
+//! ```text
+//! byte of a tile  0        16          32               128         1152
+//!                 | 8 x d   | 8 x dmin  | 12 x 8 scales  | 32 groups  |
+//! ```
+//!
+//! Two units share eight groups, one the low nibbles and one the high.
+
+use super::lanes::{at, floats, halves, load, load8, store, store_floats};
+use super::product::{Unit, product};
+use super::q4_1::Nibbles;
+use crate::Panel;
+use crate::kernels::Eight;
+use core::arch::x86_64::{
+    __m256, __m256i, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_mul_ps,
+    _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256,
+    _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_xor_ps,
+};
+use dram_quant::{EIGHT, Format, Q8};
+
+/// The product of eight rows.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
+    let fields = const { Format::Q4_K.fields() };
+    let mut scales = Scales::ZERO;
+    product::<Nibbles, 144, 8>(fields, w, x, panel, y, |tile, i| {
+        let tile = tile.as_flattened();
+        if i == 0 {
+            scales.read(at(tile, 0));
+        }
+        let (d, m) = scales.unit(i);
+        Unit::new(nibbles(at(tile, 128), i), d, m)
+    });
+}
+
+/// The nibbles of unit `i`, from 32 groups.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn nibbles(groups: &[u8; 1024], i: usize) -> [__m256i; 8] {
+    let shift = _mm256_set1_epi32(i as i32 % 2 * 4);
+    let mut q = [_mm256_setzero_si256(); 8];
+    for (g, q) in q.iter_mut().enumerate() {
+        let both = load(at(groups, i / 2 * 256 + g * 32));
+        *q = _mm256_and_si256(_mm256_srlv_epi32(both, shift), _mm256_set1_epi8(15));
+    }
+    q
+}
+
+/// The head of a tile, which Q4_K and Q5_K share, taken apart.
+pub(super) struct Scales {
+    d: [f32; EIGHT],
+    /// `-dmin`
+    m: [f32; EIGHT],
+    /// `(units, rows)`
+    scales: [[u8; EIGHT]; 8],
+    /// `(units, rows)`
+    minima: [[u8; EIGHT]; 8],
+}
+
+impl Scales {
+    pub(super) const ZERO: Self =
+        Self { d: [0.0; 8], m: [0.0; 8], scales: [[0; 8]; 8], minima: [[0; 8]; 8] };
+
+    /// Reads a head. A register holds four bytes of the scales, each of eight rows.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    pub(super) fn read(&mut self, head: &[u8; 128]) {
+        store_floats(&mut self.d, halves(at(head, 0)));
+        store_floats(&mut self.m, _mm256_xor_ps(halves(at(head, 16)), _mm256_set1_ps(-0.0)));
+        let [a, b, c] = [load(at(head, 32)), load(at(head, 64)), load(at(head, 96))];
+        let low = |v| _mm256_and_si256(v, _mm256_set1_epi8(63));
+        let high = |four, two| {
+            let two = _mm256_and_si256(two, _mm256_set1_epi8(-64));
+            let four = _mm256_and_si256(four, _mm256_set1_epi8(15));
+            _mm256_or_si256(four, _mm256_srli_epi16::<2>(two))
+        };
+        let (first, second) = self.scales.split_at_mut(4);
+        store(first.as_flattened_mut(), low(a));
+        store(second.as_flattened_mut(), high(c, a));
+        let (first, second) = self.minima.split_at_mut(4);
+        store(first.as_flattened_mut(), low(b));
+        store(second.as_flattened_mut(), high(_mm256_srli_epi16::<4>(c), b));
+    }
+
+    /// The scales and minima of unit `i`: products of 11 and 6 bits, exact.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    pub(super) fn unit(&self, i: usize) -> (__m256, __m256) {
+        let six = |six| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(load8(six)));
+        let d = _mm256_mul_ps(floats(&self.d), six(&self.scales[i]));
+        let m = _mm256_mul_ps(floats(&self.m), six(&self.minima[i]));
+        (d, m)
+    }
+}

@@ -1,0 +1,49 @@
+//! Q5_K: Q4_K with a fifth bit.
+//!
+//! ```text
+//! byte of a tile  0        16          32               128            384         1408
+//!                 | 8 x d   | 8 x dmin  | 12 x 8 scales  | 8 groups high | 32 groups  |
+//! ```
+//!
+//! Bit `i` of the high bytes belongs to unit `i`.
+
+use super::lanes::{at, load};
+use super::product::{Kind, Unit, product};
+use super::q4_k::{Scales, nibbles};
+use crate::Panel;
+use crate::kernels::Eight;
+use core::arch::x86_64::{
+    _mm256_and_si256, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi32, _mm256_slli_epi16,
+    _mm256_srlv_epi32,
+};
+use dram_quant::{EIGHT, Format, Q8};
+
+/// Five bits: 4 pairs of products are at most 4 · 2 · 31 · 127 < 2^15.
+struct Fives;
+
+impl Kind for Fives {
+    const DEPTH: usize = 4;
+    const MIN: bool = true;
+}
+
+/// The product of eight rows.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
+    let fields = const { Format::Q5_K.fields() };
+    let mut scales = Scales::ZERO;
+    product::<Fives, 176, 8>(fields, w, x, panel, y, |tile, i| {
+        let tile = tile.as_flattened();
+        if i == 0 {
+            scales.read(at(tile, 0));
+        }
+        let (d, m) = scales.unit(i);
+        let shift = _mm256_set1_epi32(i as i32);
+        let mut q = nibbles(at(tile, 384), i);
+        for (g, q) in q.iter_mut().enumerate() {
+            let high = _mm256_srlv_epi32(load(at(tile, 128 + g * 32)), shift);
+            let high = _mm256_and_si256(high, _mm256_set1_epi8(1));
+            *q = _mm256_or_si256(*q, _mm256_slli_epi16::<4>(high));
+        }
+        Unit::new(q, d, m)
+    });
+}

@@ -1,0 +1,59 @@
+//! Q6_K: six bits around 32, and an 8-bit scale for every 16.
+//!
+//! ```text
+//! byte of a tile  0                    1024                  1536             1664   1680
+//!                 | 32 groups of nibbles | 16 groups of 2 bits | 16 x 8 scales  | 8 x d |
+//! ```
+//!
+//! Units 0 to 3 take their nibbles from groups 0, 8, 0, 8 and on, their high bits from group 0 and
+//! on; units 4 to 7 likewise from groups 16 and 8 on.
+
+use super::lanes::{at, halves, load, load8};
+use super::product::{Kind, Unit, product};
+use crate::Panel;
+use crate::kernels::Eight;
+use core::arch::x86_64::{
+    __m256i, _mm256_and_si256, _mm256_blend_epi16, _mm256_cvtepi8_epi32, _mm256_or_si256,
+    _mm256_set1_epi8, _mm256_set1_epi32, _mm256_setzero_ps, _mm256_setzero_si256,
+    _mm256_slli_epi16, _mm256_slli_epi32, _mm256_srlv_epi32,
+};
+use dram_quant::{EIGHT, Format, Q8};
+
+/// Six bits: 2 pairs of products are at most 2 · 2 · 63 · 127 < 2^15.
+struct Sixes;
+
+impl Kind for Sixes {
+    const DEPTH: usize = 2;
+    const OFFSET: i16 = 32;
+    const HALVES: bool = true;
+}
+
+/// The product of eight rows.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
+    let fields = const { Format::Q6_K.fields() };
+    product::<Sixes, 210, 8>(fields, w, x, panel, y, |tile, i| {
+        let tile = tile.as_flattened();
+        let scale = |half: usize| _mm256_cvtepi8_epi32(load8(at(tile, 1536 + i * 16 + half * 8)));
+        let s = _mm256_blend_epi16::<0xaa>(scale(0), _mm256_slli_epi32::<16>(scale(1)));
+        let (d, m) = (halves(at(tile, 1664)), _mm256_setzero_ps());
+        Unit { s, ..Unit::new(sixes(at(tile, 0), i), d, m) }
+    });
+}
+
+/// The integers of unit `i`, from 32 groups of nibbles and 16 of two bits.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn sixes(groups: &[u8; 1536], i: usize) -> [__m256i; 8] {
+    let low_shift = _mm256_set1_epi32(i as i32 % 4 / 2 * 4);
+    let high_shift = _mm256_set1_epi32(i as i32 % 4 * 2);
+    let mut q = [_mm256_setzero_si256(); 8];
+    for (g, q) in q.iter_mut().enumerate() {
+        let low = load(at(groups, (i / 4 * 16 + i % 2 * 8 + g) * 32));
+        let low = _mm256_and_si256(_mm256_srlv_epi32(low, low_shift), _mm256_set1_epi8(15));
+        let high = load(at(groups, 1024 + (i / 4 * 8 + g) * 32));
+        let high = _mm256_and_si256(_mm256_srlv_epi32(high, high_shift), _mm256_set1_epi8(3));
+        *q = _mm256_or_si256(low, _mm256_slli_epi16::<4>(high));
+    }
+    q
+}

@@ -1,0 +1,35 @@
+//! Q8_0: a scale and signed bytes.
+//!
+//! ```text
+//! byte of a tile  0        16          272
+//!                 | 8 x d   | 8 groups  |
+//! ```
+
+use super::lanes::{at, halves, load};
+use super::product::{Kind, Unit, product};
+use crate::Panel;
+use crate::kernels::Eight;
+use core::arch::x86_64::{_mm256_setzero_ps, _mm256_setzero_si256};
+use dram_quant::{EIGHT, Format, Q8};
+
+/// Signed bytes: one pair of products is at most 2 · 128 · 127 < 2^15.
+struct Bytes;
+
+impl Kind for Bytes {
+    const DEPTH: usize = 1;
+    const SIGNED: bool = true;
+}
+
+/// The product of eight rows.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
+    let fields = const { Format::Q8_0.fields() };
+    product::<Bytes, 34, 1>(fields, w, x, panel, y, |tile, _| {
+        let tile = tile.as_flattened();
+        let mut q = [_mm256_setzero_si256(); 8];
+        for (g, q) in q.iter_mut().enumerate() {
+            *q = load(at(tile, 16 + g * 32));
+        }
+        Unit::new(q, halves(at(tile, 0)), _mm256_setzero_ps())
+    });
+}
