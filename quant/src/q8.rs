@@ -31,6 +31,7 @@ impl<'a> Q8<'a> {
     /// # Panics
     ///
     /// If there are fewer.
+    #[inline]
     pub fn columns(&self, first: usize, count: usize) -> Self {
         let (len, units) = (self.len, self.len / UNIT);
         Self {

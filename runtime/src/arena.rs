@@ -34,7 +34,8 @@ impl<'a> Arena<'a> {
     ///
     /// [`Error::NoRoom`] where the memory does not hold it.
     pub(crate) fn take<T: Pod>(&mut self, count: usize) -> Result<&'a mut [T], Error> {
-        let bytes = count.checked_mul(size_of::<T>()).and_then(|b| b.checked_next_multiple_of(LINE));
+        let bytes =
+            count.checked_mul(size_of::<T>()).and_then(|b| b.checked_next_multiple_of(LINE));
         let used = bytes.and_then(|bytes| self.used.checked_add(bytes));
         let (Some(bytes), Some(used)) = (bytes, used) else { return Err(no_room(usize::MAX)) };
         self.used = used;

@@ -155,9 +155,8 @@ impl<'a> Sampler<'a> {
         let scores = &*self.scores;
         let mut ids = &mut *self.ids;
         ids.iter_mut().zip(0..).for_each(|(id, i)| *id = i);
-        let likelier = |a: &u32, b: &u32| {
-            scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b))
-        };
+        let likelier =
+            |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
         let mut sum = sum;
         if (1..ids.len()).contains(&top_k) {
             ids.select_nth_unstable_by(top_k - 1, likelier);

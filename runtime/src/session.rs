@@ -1,6 +1,5 @@
 //! A model at work: its state, and the one call that advances it.
 
-
 mod attention;
 mod layer;
 mod limits;
@@ -11,9 +10,9 @@ mod state;
 pub use limits::{KvFormat, Limits};
 pub use pages::Sequence;
 
+use crate::arena::Arena;
 use crate::error::{Error, SessionFault};
 use crate::model::Plan;
-use crate::arena::Arena;
 use dram_targets::Kernels;
 use pages::Pages;
 use pool::{MAX_THREADS, Pool};
@@ -47,7 +46,10 @@ pub struct Session<'a> {
 
 impl core::fmt::Debug for Session<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Session").field("kernels", self.kernels).field("limits", &self.limits).finish()
+        f.debug_struct("Session")
+            .field("kernels", self.kernels)
+            .field("limits", &self.limits)
+            .finish()
     }
 }
 

@@ -64,32 +64,59 @@ impl fmt::Display for SessionFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Context { asked, most } => {
-                write!(f, "a context of {asked} positions is longer than the model's {most}; ask for {most} or fewer")
+                write!(
+                    f,
+                    "a context of {asked} positions is longer than the model's {most}; ask for {most} or fewer"
+                )
             }
             Self::KvFormat { head_len } => {
-                write!(f, "8-bit keys and values need heads divisible by 32, this model's have {head_len}; keep them in f16")
+                write!(
+                    f,
+                    "8-bit keys and values need heads divisible by 32, this model's have {head_len}; keep them in f16"
+                )
             }
             Self::Sequences { most } => {
-                write!(f, "all {most} sequences of the session are in use; close one, or start the session with more")
+                write!(
+                    f,
+                    "all {most} sequences of the session are in use; close one, or start the session with more"
+                )
             }
             Self::Closed => write!(f, "the sequence is not open; open or fork one"),
             Self::Full { context } => {
-                write!(f, "the context of {context} positions is full; start with a larger one, or shorten the text")
+                write!(
+                    f,
+                    "the context of {context} positions is full; start with a larger one, or shorten the text"
+                )
             }
             Self::Prompt { tokens, left } => {
-                write!(f, "the prompt has {tokens} tokens, the context has room for {left}; start with a larger context, or shorten the prompt")
+                write!(
+                    f,
+                    "the prompt has {tokens} tokens, the context has room for {left}; start with a larger context, or shorten the prompt"
+                )
             }
             Self::Batch { columns, most } => {
-                write!(f, "{columns} columns in one pass, at most {most} are allowed; pass them in several")
+                write!(
+                    f,
+                    "{columns} columns in one pass, at most {most} are allowed; pass them in several"
+                )
             }
             Self::Logits { most } => {
-                write!(f, "more columns ask for logits than the {most} the session has room for; start it with more")
+                write!(
+                    f,
+                    "more columns ask for logits than the {most} the session has room for; start it with more"
+                )
             }
             Self::Token { token, tokens } => {
-                write!(f, "token {token} does not exist, the model has {tokens}; use the file's own vocabulary")
+                write!(
+                    f,
+                    "token {token} does not exist, the model has {tokens}; use the file's own vocabulary"
+                )
             }
             Self::NotANumber => {
-                write!(f, "the model computed no number for any token; the file's weights are damaged, get it again")
+                write!(
+                    f,
+                    "the model computed no number for any token; the file's weights are damaged, get it again"
+                )
             }
         }
     }

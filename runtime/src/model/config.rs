@@ -87,11 +87,26 @@ impl Config {
         };
         let rules = [
             ("embedding_length", width, width.is_multiple_of(32), "a multiple of 32"),
-            ("feed_forward_length", config.hidden, config.hidden.is_multiple_of(32), "a multiple of 32"),
+            (
+                "feed_forward_length",
+                config.hidden,
+                config.hidden.is_multiple_of(32),
+                "a multiple of 32",
+            ),
             ("attention.key_length", head_len, head_len.is_multiple_of(8), "a multiple of 8"),
             ("attention.value_length", value_len, value_len == head_len, "the length of keys"),
-            ("attention.head_count_kv", config.kv_heads, heads.is_multiple_of(config.kv_heads), "a divisor of attention.head_count"),
-            ("attention.head_count", heads, (heads * head_len).is_multiple_of(32), "heads that make a multiple of 32 numbers"),
+            (
+                "attention.head_count_kv",
+                config.kv_heads,
+                heads.is_multiple_of(config.kv_heads),
+                "a divisor of attention.head_count",
+            ),
+            (
+                "attention.head_count",
+                heads,
+                (heads * head_len).is_multiple_of(32),
+                "heads that make a multiple of 32 numbers",
+            ),
             ("rope.dimension_count", rope_len, rope_len.is_multiple_of(2), "even"),
         ];
         match rules.into_iter().find(|(_, _, holds, _)| !holds) {
@@ -167,4 +182,3 @@ fn positive(gguf: &Gguf<'_>, key: &str, or: Option<f32>) -> Result<f32, Error> {
     let found = Number::Float(found.into());
     Err(Error::key(key, KeyFault::Number { found, must: "a finite number above 0" }))
 }
-

@@ -69,7 +69,8 @@ impl Session<'_> {
         let (kernels, config) = (self.kernels, &self.plan.config);
         let (state, len) = (&mut self.state, config.width);
         let x = &*state.x;
-        let deal = (Pieces::new(&mut state.y[..count * len], len), units(&mut state.q8, count, len));
+        let deal =
+            (Pieces::new(&mut state.y[..count * len], len), units(&mut state.q8, count, len));
         self.pool.run(&mut self.workers, deal, |_, i, (y, q8)| {
             kernels.norm(&x[i * len..][..len], w, config.eps, y);
             kernels.quantize(y, unit(q8));
@@ -109,7 +110,8 @@ impl Session<'_> {
         let (kernels, len) = (self.kernels, self.plan.config.hidden);
         let state = &mut self.state;
         let (gate, up) = state.out[..2 * count * len].split_at(count * len);
-        let deal = (Pieces::new(&mut state.y[..count * len], len), units(&mut state.q8, count, len));
+        let deal =
+            (Pieces::new(&mut state.y[..count * len], len), units(&mut state.q8, count, len));
         self.pool.run(&mut self.workers, deal, |_, i, (y, q8)| {
             y.copy_from_slice(&gate[i * len..][..len]);
             kernels.swiglu(&up[i * len..][..len], y);
@@ -133,7 +135,9 @@ impl Session<'_> {
             kernels.add(layer.k_bias, k);
             kernels.add(layer.v_bias, v);
             let (cos, sin) = (&cos[i * pairs..][..pairs], &sin[i * pairs..][..pairs]);
-            for head in q.chunks_exact_mut(config.head_len).chain(k.chunks_exact_mut(config.head_len)) {
+            for head in
+                q.chunks_exact_mut(config.head_len).chain(k.chunks_exact_mut(config.head_len))
+            {
                 kernels.rotate(cos, sin, adjacent, head);
             }
         });
@@ -172,7 +176,8 @@ fn multiply(
     let mut sections = [0; 3];
     sections.iter_mut().zip(w).for_each(|(section, w)| *section = w.rows());
     let groups = sections.iter().sum::<usize>() / EIGHT;
-    let groups = if count > EIGHT { 1 } else { (groups / (GROUPS * pool.threads())).clamp(1, GROUPS) };
+    let groups =
+        if count > EIGHT { 1 } else { (groups / (GROUPS * pool.threads())).clamp(1, GROUPS) };
     let grid = Grid::new(out, count, sections, groups * EIGHT);
     pool.run(workers, grid, |worker, _, mut rows| {
         while let Some((section, row)) = rows.next() {

@@ -4,8 +4,8 @@
 //! their users, so a fork shares all of them, and a shared page is copied when one of its users
 //! writes to it.
 
-use crate::arena::Arena;
 use super::limits::{KvFormat, Limits};
+use crate::arena::Arena;
 use crate::error::{Error, SessionFault};
 use crate::model::Config;
 use dram_quant::f32_to_f16;

@@ -190,8 +190,13 @@ impl Rows<'_> {
         for (column, values) in values.iter().enumerate() {
             // SAFETY: section, column and row are inside the grid, whose size `new` has checked.
             let to = unsafe { self.cells.add(start + column * rows) };
-            // SAFETY: `count` rows from here on are in the section and this part's own.
-            unsafe { core::ptr::copy_nonoverlapping(values.as_ptr(), to, count) };
+            if count == 8 {
+                // SAFETY: as below, for a whole group, which is one store.
+                unsafe { to.cast::<[f32; 8]>().write_unaligned(*values) };
+            } else {
+                // SAFETY: `count` rows from here on are in the section and this part's own.
+                unsafe { core::ptr::copy_nonoverlapping(values.as_ptr(), to, count) };
+            }
         }
         self.next += count;
     }

@@ -1,8 +1,8 @@
 //! The activations of a forward pass, and each thread's scratch.
 
-use crate::arena::Arena;
-use super::limits::Limits;
 use super::attention;
+use super::limits::Limits;
+use crate::arena::Arena;
 use crate::error::Error;
 use crate::model::{Config, Plan};
 use dram_quant::{Q8, Q8Mut};
@@ -44,11 +44,16 @@ pub(crate) struct Units<'a> {
 }
 
 impl<'a> State<'a> {
-    pub(crate) fn new(plan: &Plan<'_>, limits: &Limits, arena: &mut Arena<'a>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        plan: &Plan<'_>,
+        limits: &Limits,
+        arena: &mut Arena<'a>,
+    ) -> Result<Self, Error> {
         let (config, batch) = (&plan.config, limits.batch);
         let len = longest_input(config);
         let units = batch * (len / 32);
-        let out = (config.query_len() + 2 * config.kv_len()).max(2 * config.hidden).max(config.width);
+        let out =
+            (config.query_len() + 2 * config.kv_len()).max(2 * config.hidden).max(config.width);
         let state = Self {
             x: arena.take(batch * config.width)?,
             y: arena.take(batch * len)?,
@@ -96,8 +101,7 @@ impl Units<'_> {
 }
 
 /// One column's part of [`Units`], as dealt to a thread.
-pub(crate) type Unit<'h> =
-    (&'h mut [i8], &'h mut [f32], &'h mut [f32], &'h mut [[i16; 2]]);
+pub(crate) type Unit<'h> = (&'h mut [i8], &'h mut [f32], &'h mut [f32], &'h mut [[i16; 2]]);
 
 /// The same as kernels take it.
 pub(crate) fn unit((q, d, ds, sums): Unit<'_>) -> Q8Mut<'_> {
@@ -122,7 +126,11 @@ pub(crate) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(crate) fn new(config: &Config, limits: &Limits, arena: &mut Arena<'a>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        config: &Config,
+        limits: &Limits,
+        arena: &mut Arena<'a>,
+    ) -> Result<Self, Error> {
         let units = longest_input(config) / 32;
         Ok(Self {
             panel: (arena.take(units)?, arena.take(units)?, arena.take(units)?, arena.take(units)?),

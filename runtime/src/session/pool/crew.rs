@@ -10,7 +10,10 @@
 //! inside. A thread that comes late finds the gate closed and is not waited for. Between jobs
 //! threads spin for a moment, then sleep.
 
-#![allow(unsafe_code, reason = "the job is borrowed from the caller's stack while the gate is open")]
+#![allow(
+    unsafe_code,
+    reason = "the job is borrowed from the caller's stack while the gate is open"
+)]
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -142,7 +145,8 @@ impl Shared {
     }
 
     fn enter(&self, gate: u64) -> bool {
-        let entered = self.gate.compare_exchange(gate, gate + 1, Ordering::AcqRel, Ordering::Relaxed);
+        let entered =
+            self.gate.compare_exchange(gate, gate + 1, Ordering::AcqRel, Ordering::Relaxed);
         entered.is_ok()
     }
 
