@@ -6,7 +6,7 @@ use dram_quant::EIGHT;
 ///
 /// What the integers mean (signed, or unsigned with an offset) is each table's own affair:
 /// a panel is written and read inside one call.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Panel<'a> {
     /// Integers of a unit: 8 groups of `(8 rows, 4 weights)`.
     pub q: &'a mut [[u8; 256]],

@@ -112,7 +112,7 @@ pub(crate) fn unit((q, d, ds, sums): Unit<'_>) -> Q8Mut<'_> {
 #[derive(Default)]
 pub(crate) struct Worker<'a> {
     /// Eight unpacked rows.
-    panel: (&'a mut [[u8; 256]], &'a mut [[f32; 8]], &'a mut [[f32; 8]], &'a mut [[[i16; 2]; 8]]),
+    panel: Panel<'a>,
     /// `(batch)`: the outputs of eight rows.
     pub eight: &'a mut [[f32; 8]],
     /// `(group, positions of a chunk)`
@@ -133,7 +133,12 @@ impl<'a> Worker<'a> {
     ) -> Result<Self, Error> {
         let units = longest_input(config) / 32;
         Ok(Self {
-            panel: (arena.take(units)?, arena.take(units)?, arena.take(units)?, arena.take(units)?),
+            panel: Panel {
+                q: arena.take(units)?,
+                d: arena.take(units)?,
+                m: arena.take(units)?,
+                s: arena.take(units)?,
+            },
             eight: arena.take(limits.batch)?,
             scores: arena.take(config.group() * attention::CHUNK)?,
             partial: arena.take(config.group() * config.head_len)?,
@@ -144,7 +149,6 @@ impl<'a> Worker<'a> {
 
     /// The panel, and the outputs of `columns` columns.
     pub(crate) fn product(&mut self, columns: usize) -> (Panel<'_>, &mut [[f32; 8]]) {
-        let (q, d, m, s) = &mut self.panel;
-        (Panel { q, d, m, s }, &mut self.eight[..columns])
+        (self.panel.reborrow(), &mut self.eight[..columns])
     }
 }
