@@ -103,7 +103,7 @@ fn heads_too_short_for_8_bit_keys() {
     let mut slots = vec![None; model.shape.layers];
     let plan = Plan::new(&gguf, &mut slots).unwrap();
     let limits = Limits { kv: KvFormat::Q8_0, ..limits(64, 32) };
-    assert_says(&plan.bytes(&limits).unwrap_err().to_string(), &["16", "32", "q8_0"]);
+    assert_says(&plan.bytes(&limits).unwrap_err().to_string(), &["16", "32", "f16"]);
 }
 
 #[test]

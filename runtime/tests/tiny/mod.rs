@@ -1,4 +1,5 @@
 //! Small random models with every part their architecture has, and the GGUF files of them.
+#![allow(dead_code, reason = "each test takes what it needs")]
 
 mod blocks;
 pub(crate) mod session;
@@ -183,9 +184,11 @@ impl Tiny {
             ("rope.dimension_count", shape.head_len()),
         ];
         let file = numbers.iter().fold(file, |file, (name, n)| file.u32(&key(name), *n as u32));
-        let file = file
-            .key(key("rope.freq_base"), F32, shape.rope_base.to_le_bytes())
-            .key(key("attention.layer_norm_rms_epsilon"), F32, shape.eps.to_le_bytes());
+        let file = file.key(key("rope.freq_base"), F32, shape.rope_base.to_le_bytes()).key(
+            key("attention.layer_norm_rms_epsilon"),
+            F32,
+            shape.eps.to_le_bytes(),
+        );
         let file = vocabulary::write(file, shape.architecture);
         self.tensors.iter().fold(file, |file, tensor| file.entry(tensor.entry())).bytes()
     }

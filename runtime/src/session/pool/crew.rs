@@ -40,6 +40,7 @@ struct Shared {
     parts: AtomicUsize,
     work: UnsafeCell<Option<*const Work<'static>>>,
     sleepers: AtomicUsize,
+    started: AtomicUsize,
     stop: AtomicBool,
 }
 
@@ -57,6 +58,8 @@ pub(crate) struct Crew {
 
 impl Crew {
     /// Starts up to `count` threads; fewer where the system does not give that many.
+    ///
+    /// Returns when all have started: what a thread allocates for itself, it does before.
     pub(crate) fn new(count: usize) -> Self {
         let shared = Arc::new(Shared {
             gate: AtomicU64::new(0),
@@ -64,6 +67,7 @@ impl Crew {
             parts: AtomicUsize::new(0),
             work: UnsafeCell::new(None),
             sleepers: AtomicUsize::new(0),
+            started: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
         });
         let start = |number| {
@@ -71,7 +75,10 @@ impl Crew {
             let thread = thread::Builder::new().name(std::format!("dram-{number}"));
             thread.spawn(move || shared.serve(number)).ok()
         };
-        let threads = (1..=count).map_while(start).collect();
+        let threads: Vec<_> = (1..=count).map_while(start).collect();
+        while shared.started.load(Ordering::Relaxed) < threads.len() {
+            thread::yield_now();
+        }
         Self { shared, threads }
     }
 
@@ -125,6 +132,7 @@ impl Drop for Crew {
 impl Shared {
     /// The life of thread `number`.
     fn serve(&self, number: usize) {
+        self.started.fetch_add(1, Ordering::Relaxed);
         let (mut turn, mut done) = (0, 0);
         while !self.stop.load(Ordering::Relaxed) {
             let gate = self.gate.load(Ordering::Acquire);
