@@ -24,7 +24,8 @@ use core::arch::x86_64::{
     _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_slli_epi16,
     _mm256_slli_epi32, _mm256_srai_epi16, _mm256_srli_epi32,
 };
-use dram_quant::{EIGHT, Field, Order, Q8, UNIT};
+use core::marker::PhantomData;
+use dram_quant::{EIGHT, Format, Order, Q8, UNIT};
 
 /// What the integers of a format's units are.
 pub(super) trait Kind {
@@ -38,6 +39,35 @@ pub(super) trait Kind {
     const HALVES: bool = false;
     /// Whether weights have a minimum.
     const MIN: bool = false;
+}
+
+/// How the tiles of a format, of blocks of `B` bytes, become registers.
+pub(super) trait Tile<const B: usize>: Kind {
+    const FORMAT: Format;
+
+    /// A value to begin any row with.
+    const NEW: Self;
+
+    /// Unit `i` of a tile; units of a tile are asked for in order.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; B]; EIGHT], i: usize) -> Unit;
+}
+
+/// Where the units of eight rows come from.
+trait Source {
+    type Kind: Kind;
+
+    /// Unit `i`; units of a row are asked for in order.
+    ///
+    /// One place alone calls it with each `CALLER`: then the compiler inlines it, however long.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit;
 }
 
 /// Unit of eight rows in registers, a lane of 32 bits a row.
@@ -89,86 +119,106 @@ impl Unit {
     }
 }
 
-/// Columns to which a unit of tiles is multiplied where it lies; more are worth a panel.
-const FEW: usize = 8;
+/// Eight rows where they lie.
+struct Blocks<'a, T, const B: usize> {
+    blocks: &'a [[u8; B]],
+    rows: usize,
+    order: Order,
+    /// The tile made of one block of each row.
+    scratch: [[u8; B]; EIGHT],
+    tile: T,
+}
 
 /// Bytes of tiles asked for before they are needed.
 const AHEAD: usize = 2048;
 
-/// Multiplies eight rows in blocks of `B` bytes and `UNITS` units with every column.
-///
-/// `fields` are the format's. `unit` takes a unit out of a tile; a pass over the row asks for
-/// units in order.
+impl<T: Tile<B>, const B: usize> Source for Blocks<'_, T, B> {
+    type Kind = T;
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit {
+        let units = const { T::FORMAT.weights() / UNIT };
+        let unit_bytes = const { T::FORMAT.bytes() * UNIT / T::FORMAT.weights() * EIGHT };
+        let (block, i) = (i / units, i % units);
+        let tile = match self.order {
+            Order::Tiles => &self.blocks.as_chunks().0[block],
+            Order::Rows => {
+                if i == 0 {
+                    let fields = const { T::FORMAT.fields() };
+                    interleave(fields, self.blocks, self.rows, block, &mut self.scratch);
+                }
+                &self.scratch
+            }
+        };
+        for line in 0..unit_bytes.div_ceil(64) {
+            prefetch(tile.as_flattened(), i * unit_bytes + line * 64 + AHEAD);
+        }
+        // SAFETY: the CPU has the features because this function has them.
+        unsafe { self.tile.unit::<CALLER>(tile, i) }
+    }
+}
+
+/// Eight rows unpacked.
+struct Unpacked<'a, K> {
+    panel: &'a Panel<'a>,
+    kind: PhantomData<K>,
+}
+
+impl<K: Kind> Source for Unpacked<'_, K> {
+    type Kind = K;
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit {
+        Unit::from_panel(self.panel, i)
+    }
+}
+
+/// Columns to which a unit of tiles is multiplied where it lies; more are worth a panel.
+const FEW: usize = 8;
+
+/// Multiplies eight rows in blocks of `B` bytes with every column.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn product<K: Kind, const B: usize, const UNITS: usize>(
-    fields: &[Field],
+pub(super) fn product<T: Tile<B>, const B: usize>(
     w: Eight<'_>,
     x: Q8<'_>,
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
-    mut unit: impl FnMut(&[[u8; B]; EIGHT], usize) -> Unit,
 ) {
-    let blocks = w.bytes.as_chunks::<B>().0;
-    let row_blocks = blocks.len() / w.rows;
-    // In place of rows that are missing stands the first.
-    let mut starts = [0; EIGHT];
-    (0..w.rows).for_each(|r| starts[r] = r * row_blocks);
-    let mut scratch = [[0; B]; EIGHT];
-    let unit = |i: usize| {
-        let (block, i) = (i / UNITS, i % UNITS);
-        let tile = match w.order {
-            Order::Tiles => &blocks.as_chunks().0[block],
-            Order::Rows => {
-                if i == 0 {
-                    let mut eight = [&blocks[block]; EIGHT];
-                    for (row, start) in eight.iter_mut().zip(starts) {
-                        *row = &blocks[start + block];
-                    }
-                    interleave(fields, eight, &mut scratch);
-                }
-                &scratch
-            }
-        };
-        for line in 0..(B * EIGHT / UNITS).div_ceil(64) {
-            prefetch(tile.as_flattened(), i * (B * EIGHT / UNITS) + line * 64 + AHEAD);
-        }
-        unit(tile, i)
-    };
+    let blocks = w.bytes.as_chunks().0;
+    let scratch = [[0; B]; EIGHT];
+    let mut source = Blocks { blocks, rows: w.rows, order: w.order, scratch, tile: T::NEW };
     if y.len() <= FEW {
-        return columns::<K>(x, y, unit);
+        return columns(x, y, &mut source);
     }
-    fill(x.len / UNIT, panel, unit);
-    panel_product::<K>(panel, x, y);
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn fill(units: usize, panel: &mut Panel<'_>, mut unit: impl FnMut(usize) -> Unit) {
-    for i in 0..units {
-        unit(i).to_panel(panel, i);
+    for i in 0..x.len / UNIT {
+        // SAFETY: the CPU has the features because this function has them.
+        unsafe { source.unit::<0>(i) }.to_panel(panel, i);
     }
+    panel_product::<T>(panel, x, y);
 }
 
 /// Multiplies a panel with every column.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn panel_product<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
-    columns::<K>(x, y, |i| Unit::from_panel(panel, i));
+    columns(x, y, &mut Unpacked::<K> { panel, kind: PhantomData });
 }
 
 /// Multiplies with every column, four in a pass.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn columns<K: Kind>(x: Q8<'_>, y: &mut [[f32; EIGHT]], mut unit: impl FnMut(usize) -> Unit) {
+fn columns<S: Source>(x: Q8<'_>, y: &mut [[f32; EIGHT]], w: &mut S) {
     let (fours, rest) = y.as_chunks_mut::<4>();
     let first = fours.len() * 4;
     for (c, y) in fours.iter_mut().enumerate() {
-        pass::<K, 4>(x, c * 4, y, &mut unit);
+        pass::<S, 4>(x, c * 4, y, w);
     }
     match rest.len() {
-        3 => pass::<K, 3>(x, first, rest, unit),
-        2 => pass::<K, 2>(x, first, rest, unit),
-        1 => pass::<K, 1>(x, first, rest, unit),
+        3 => pass::<S, 3>(x, first, rest, w),
+        2 => pass::<S, 2>(x, first, rest, w),
+        1 => pass::<S, 1>(x, first, rest, w),
         _ => {}
     }
 }
@@ -176,11 +226,11 @@ fn columns<K: Kind>(x: Q8<'_>, y: &mut [[f32; EIGHT]], mut unit: impl FnMut(usiz
 /// Multiplies with columns `first..first + N`, units in order.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn pass<K: Kind, const N: usize>(
+fn pass<S: Source, const N: usize>(
     x: Q8<'_>,
     first: usize,
     y: &mut [[f32; EIGHT]],
-    mut unit: impl FnMut(usize) -> Unit,
+    source: &mut S,
 ) {
     let units = x.len / UNIT;
     let mut columns = [Column { q: &[], d: &[], ds: &[], sums: &[] }; N];
@@ -189,13 +239,14 @@ fn pass<K: Kind, const N: usize>(
     }
     let mut acc = [_mm256_setzero_ps(); N];
     for i in 0..units {
-        let w = unit(i);
-        let sums = sums::<K, N>(&w, &columns, i);
+        // SAFETY: the CPU has the features because this function has them.
+        let w = unsafe { source.unit::<N>(i) };
+        let sums = sums::<S, N>(&w, &columns, i);
         for c in 0..N {
             let d = _mm256_mul_ps(w.d, _mm256_set1_ps(columns[c].d[i]));
             acc[c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[c]), d, acc[c]);
-            if K::MIN {
-                acc[c] = _mm256_fmadd_ps(w.m, minima::<K>(&w, &columns[c], i), acc[c]);
+            if S::Kind::MIN {
+                acc[c] = _mm256_fmadd_ps(w.m, minima::<S::Kind>(&w, &columns[c], i), acc[c]);
             }
         }
     }
@@ -225,23 +276,23 @@ impl<'a> Column<'a> {
 /// The integer sums of a unit, for each row (lane) and column.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn sums<K: Kind, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [__m256i; N] {
-    let offsets = _mm256_mullo_epi16(w.s, _mm256_set1_epi16(-K::OFFSET));
+fn sums<S: Source, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [__m256i; N] {
+    let offsets = _mm256_mullo_epi16(w.s, _mm256_set1_epi16(-S::Kind::OFFSET));
     let mut sums = [_mm256_setzero_si256(); N];
-    if K::OFFSET != 0 {
+    if S::Kind::OFFSET != 0 {
         for c in 0..N {
             sums[c] = _mm256_madd_epi16(repeat_pair(x[c].sums[i]), offsets);
         }
     }
-    for first in (0..8).step_by(K::DEPTH) {
+    for first in (0..8).step_by(S::Kind::DEPTH) {
         let mut deep = [_mm256_setzero_si256(); N];
-        for g in first..first + K::DEPTH {
+        for g in first..first + S::Kind::DEPTH {
             for c in 0..N {
-                let products = multiply::<K>(w.q[g], repeat(&x[c].q[i][g]));
+                let products = multiply::<S::Kind>(w.q[g], repeat(&x[c].q[i][g]));
                 deep[c] = _mm256_add_epi16(deep[c], products);
             }
         }
-        let scale = scale::<K>(w.s, first / 4);
+        let scale = scale::<S::Kind>(w.s, first / 4);
         for c in 0..N {
             sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(deep[c], scale));
         }

@@ -6,7 +6,7 @@
 //! ```
 
 use super::lanes::{at, halves, load};
-use super::product::{Kind, Unit, product};
+use super::product::{Kind, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
@@ -16,9 +16,9 @@ use core::arch::x86_64::{
 use dram_quant::{EIGHT, Format, Q8};
 
 /// Nibbles: 8 pairs of products are at most 8 · 2 · 15 · 127 < 2^15.
-struct Nibbles;
+struct Q4_0;
 
-impl Kind for Nibbles {
+impl Kind for Q4_0 {
     const DEPTH: usize = 8;
     const OFFSET: i16 = 8;
 }
@@ -26,11 +26,19 @@ impl Kind for Nibbles {
 /// The product of eight rows.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
-    let fields = const { Format::Q4_0.fields() };
-    product::<Nibbles, 18, 1>(fields, w, x, panel, y, |tile, _| {
+    product::<Q4_0, 18>(w, x, panel, y);
+}
+
+impl Tile<18> for Q4_0 {
+    const FORMAT: Format = Format::Q4_0;
+    const NEW: Self = Self;
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 18]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         Unit::new(nibbles(&tile[16..]), halves(at(tile, 0)), _mm256_setzero_ps())
-    });
+    }
 }
 
 /// Low nibbles of four groups, then the high ones.

@@ -6,16 +6,16 @@
 //! ```
 
 use super::lanes::{at, halves};
-use super::product::{Kind, Unit, product};
+use super::product::{Kind, Tile, Unit, product};
 use super::q4_0::nibbles;
 use crate::Panel;
 use crate::kernels::Eight;
 use dram_quant::{EIGHT, Format, Q8};
 
 /// Nibbles with a minimum.
-pub(super) struct Nibbles;
+struct Q4_1;
 
-impl Kind for Nibbles {
+impl Kind for Q4_1 {
     const DEPTH: usize = 8;
     const MIN: bool = true;
 }
@@ -23,9 +23,17 @@ impl Kind for Nibbles {
 /// The product of eight rows.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
-    let fields = const { Format::Q4_1.fields() };
-    product::<Nibbles, 20, 1>(fields, w, x, panel, y, |tile, _| {
+    product::<Q4_1, 20>(w, x, panel, y);
+}
+
+impl Tile<20> for Q4_1 {
+    const FORMAT: Format = Format::Q4_1;
+    const NEW: Self = Self;
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 20]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         Unit::new(nibbles(&tile[32..]), halves(at(tile, 0)), halves(at(tile, 16)))
-    });
+    }
 }

@@ -8,8 +8,7 @@
 //! Two units share eight groups, one the low nibbles and one the high.
 
 use super::lanes::{at, floats, halves, load, load8, store, store_floats};
-use super::product::{Unit, product};
-use super::q4_1::Nibbles;
+use super::product::{Kind, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
@@ -19,19 +18,35 @@ use core::arch::x86_64::{
 };
 use dram_quant::{EIGHT, Format, Q8};
 
+/// Nibbles, as in Q4_0.
+#[allow(non_camel_case_types, reason = "the format's own name")]
+struct Q4_K(Scales);
+
+impl Kind for Q4_K {
+    const DEPTH: usize = 8;
+    const MIN: bool = true;
+}
+
 /// The product of eight rows.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
-    let fields = const { Format::Q4_K.fields() };
-    let mut scales = Scales::ZERO;
-    product::<Nibbles, 144, 8>(fields, w, x, panel, y, |tile, i| {
+    product::<Q4_K, 144>(w, x, panel, y);
+}
+
+impl Tile<144> for Q4_K {
+    const FORMAT: Format = Format::Q4_K;
+    const NEW: Self = Self(Scales::ZERO);
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 144]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         if i == 0 {
-            scales.read(at(tile, 0));
+            self.0.read(at(tile, 0));
         }
-        let (d, m) = scales.unit(i);
+        let (d, m) = self.0.unit(i);
         Unit::new(nibbles(at(tile, 128), i), d, m)
-    });
+    }
 }
 
 /// The nibbles of unit `i`, from 32 groups.

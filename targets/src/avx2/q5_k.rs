@@ -8,7 +8,7 @@
 //! Bit `i` of the high bytes belongs to unit `i`.
 
 use super::lanes::{at, load};
-use super::product::{Kind, Unit, product};
+use super::product::{Kind, Tile, Unit, product};
 use super::q4_k::{Scales, nibbles};
 use crate::Panel;
 use crate::kernels::Eight;
@@ -19,9 +19,10 @@ use core::arch::x86_64::{
 use dram_quant::{EIGHT, Format, Q8};
 
 /// Five bits: 4 pairs of products are at most 4 · 2 · 31 · 127 < 2^15.
-struct Fives;
+#[allow(non_camel_case_types, reason = "the format's own name")]
+struct Q5_K(Scales);
 
-impl Kind for Fives {
+impl Kind for Q5_K {
     const DEPTH: usize = 4;
     const MIN: bool = true;
 }
@@ -29,14 +30,21 @@ impl Kind for Fives {
 /// The product of eight rows.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
-    let fields = const { Format::Q5_K.fields() };
-    let mut scales = Scales::ZERO;
-    product::<Fives, 176, 8>(fields, w, x, panel, y, |tile, i| {
+    product::<Q5_K, 176>(w, x, panel, y);
+}
+
+impl Tile<176> for Q5_K {
+    const FORMAT: Format = Format::Q5_K;
+    const NEW: Self = Self(Scales::ZERO);
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 176]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         if i == 0 {
-            scales.read(at(tile, 0));
+            self.0.read(at(tile, 0));
         }
-        let (d, m) = scales.unit(i);
+        let (d, m) = self.0.unit(i);
         let shift = _mm256_set1_epi32(i as i32);
         let mut q = nibbles(at(tile, 384), i);
         for (g, q) in q.iter_mut().enumerate() {
@@ -45,5 +53,5 @@ pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [
             *q = _mm256_or_si256(*q, _mm256_slli_epi16::<4>(high));
         }
         Unit::new(q, d, m)
-    });
+    }
 }

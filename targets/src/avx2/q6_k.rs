@@ -9,7 +9,7 @@
 //! on; units 4 to 7 likewise from groups 16 and 8 on.
 
 use super::lanes::{at, halves, load, load8};
-use super::product::{Kind, Unit, product};
+use super::product::{Kind, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
@@ -20,9 +20,10 @@ use core::arch::x86_64::{
 use dram_quant::{EIGHT, Format, Q8};
 
 /// Six bits: 2 pairs of products are at most 2 · 2 · 63 · 127 < 2^15.
-struct Sixes;
+#[allow(non_camel_case_types, reason = "the format's own name")]
+struct Q6_K;
 
-impl Kind for Sixes {
+impl Kind for Q6_K {
     const DEPTH: usize = 2;
     const OFFSET: i16 = 32;
     const HALVES: bool = true;
@@ -31,14 +32,22 @@ impl Kind for Sixes {
 /// The product of eight rows.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
-    let fields = const { Format::Q6_K.fields() };
-    product::<Sixes, 210, 8>(fields, w, x, panel, y, |tile, i| {
+    product::<Q6_K, 210>(w, x, panel, y);
+}
+
+impl Tile<210> for Q6_K {
+    const FORMAT: Format = Format::Q6_K;
+    const NEW: Self = Self;
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 210]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         let scale = |half: usize| _mm256_cvtepi8_epi32(load8(at(tile, 1536 + i * 16 + half * 8)));
         let s = _mm256_blend_epi16::<0xaa>(scale(0), _mm256_slli_epi32::<16>(scale(1)));
         let (d, m) = (halves(at(tile, 1664)), _mm256_setzero_ps());
         Unit { s, ..Unit::new(sixes(at(tile, 0), i), d, m) }
-    });
+    }
 }
 
 /// The integers of unit `i`, from 32 groups of nibbles and 16 of two bits.

@@ -6,16 +6,16 @@
 //! ```
 
 use super::lanes::{at, halves, load};
-use super::product::{Kind, Unit, product};
+use super::product::{Kind, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{_mm256_setzero_ps, _mm256_setzero_si256};
 use dram_quant::{EIGHT, Format, Q8};
 
 /// Signed bytes: one pair of products is at most 2 · 128 · 127 < 2^15.
-struct Bytes;
+struct Q8_0;
 
-impl Kind for Bytes {
+impl Kind for Q8_0 {
     const DEPTH: usize = 1;
     const SIGNED: bool = true;
 }
@@ -23,13 +23,21 @@ impl Kind for Bytes {
 /// The product of eight rows.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
-    let fields = const { Format::Q8_0.fields() };
-    product::<Bytes, 34, 1>(fields, w, x, panel, y, |tile, _| {
+    product::<Q8_0, 34>(w, x, panel, y);
+}
+
+impl Tile<34> for Q8_0 {
+    const FORMAT: Format = Format::Q8_0;
+    const NEW: Self = Self;
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 34]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         let mut q = [_mm256_setzero_si256(); 8];
         for (g, q) in q.iter_mut().enumerate() {
             *q = load(at(tile, 16 + g * 32));
         }
         Unit::new(q, halves(at(tile, 0)), _mm256_setzero_ps())
-    });
+    }
 }

@@ -7,22 +7,29 @@ use core::arch::x86_64::{
 };
 use dram_quant::{EIGHT, Field};
 
-/// Writes eight blocks to `tile`, as [`dram_quant::tile`] does it.
-#[inline]
+/// Writes block `block` of `rows` rows to `tile`, as [`dram_quant::tile`] does it. In place of
+/// rows that are missing stands the first.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn interleave<const B: usize>(
     fields: &[Field],
-    blocks: [&[u8; B]; EIGHT],
+    blocks: &[[u8; B]],
+    rows: usize,
+    block: usize,
     tile: &mut [[u8; B]; EIGHT],
 ) {
+    let row_blocks = blocks.len() / rows;
+    let mut eight = [&blocks[block]; EIGHT];
+    for (r, row) in eight.iter_mut().enumerate().take(rows) {
+        *row = &blocks[r * row_blocks + block];
+    }
     let mut start = 0;
     for field in fields {
         let bytes = field.unit * field.count;
         let tile = &mut tile.as_flattened_mut()[start * EIGHT..][..bytes * EIGHT];
         match field.unit {
-            1 => single::<1, B>(&blocks, start, tile),
-            2 => single::<2, B>(&blocks, start, tile),
-            _ => fours(&blocks, start, tile),
+            1 => single::<1, B>(&eight, start, tile),
+            2 => single::<2, B>(&eight, start, tile),
+            _ => fours(&eight, start, tile),
         }
         start += bytes;
     }
