@@ -1,3 +1,62 @@
-//! The program dram.
+//! The program `dram`: arguments in, text and exit codes out.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod answer;
+mod args;
+mod bench;
+mod chat;
+mod conversation;
+mod exit;
+mod form;
+mod interrupt;
+mod load;
+mod models;
+mod pack;
+mod prompt;
+mod pull;
+mod run;
+mod sampling;
+mod screen;
+mod show;
+mod tokenize;
+
+use args::{Cli, Command};
+use clap::Parser;
+use dram_targets::Kernels;
+use exit::{Code, Failure, Outcome};
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    let start = Instant::now();
+    match run(&Cli::parse(), start) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(cli: &Cli, start: Instant) -> Outcome {
+    let kernels = kernels(cli.kernels.as_deref())?;
+    match &cli.command {
+        Command::Run(args) => run::run(args, kernels, start),
+        Command::Bench(args) => bench::run(args, kernels),
+        Command::Show(args) => show::run(args),
+        Command::Tokenize(args) => tokenize::run(args),
+        Command::Pack(args) => pack::run(args),
+        Command::Pull(args) => pull::run(&args.name),
+    }
+}
+
+/// The kernels of a name, or the fastest.
+///
+/// # Errors
+///
+/// [`Code::Usage`] if this CPU has none of that name.
+fn kernels(name: Option<&str>) -> Outcome<&'static Kernels> {
+    let Some(name) = name else { return Ok(dram_targets::best()) };
+    dram_targets::named(name).ok_or_else(|| {
+        let names: Vec<_> = dram_targets::all().map(Kernels::name).collect();
+        let message = format!("no kernels \"{name}\" on this CPU; it has {}", names.join(", "));
+        Failure::new(Code::Usage, message)
+    })
+}

@@ -1,0 +1,241 @@
+//! Every flag and environment variable, once, with its help.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::num::NonZero;
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+A MODEL is the path of a GGUF file or a name: that of a file in the models folder, with or without
+`.gguf`, or one that `dram pull` knows.
+
+Environment:
+  DRAM_MODELS   The models folder; else $XDG_DATA_HOME/dram/models, else ~/.local/share/dram/models
+  DRAM_KERNELS  As --kernels
+  NO_COLOR      If set to anything, nothing is dimmed
+
+Exit codes:
+  0    Done
+  1    Failed while running
+  2    Wrong usage
+  65   The file is damaged or not a model that runs here, or the text is not UTF-8
+  66   There is no such file or model
+  71   It does not fit in memory
+  130  Interrupted";
+
+/// Runs distilled reasoning models offline.
+#[derive(Parser)]
+#[command(name = "dram", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    /// Use the kernels of this instruction set instead of the fastest
+    #[arg(long, global = true, env = "DRAM_KERNELS", value_name = "NAME")]
+    pub kernels: Option<String>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Answer a prompt, or chat
+    Run(Run),
+    /// Measure prompt processing (pp) and text generation (tg) in tokens a second
+    Bench(Bench),
+    /// Tell what is in a model's file
+    Show(Show),
+    /// Turn the text on stdin into tokens, without the token that begins a prompt
+    Tokenize(Tokenize),
+    /// Write a model's file again with its weights in tiles, to be mapped faster later
+    Pack(Pack),
+    /// Download a model into the models folder
+    Pull(Pull),
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Without MODEL: the model that ran last, else the only one in the models folder, else smollm2:135m,
+which is downloaded once. Without PROMPT: what stdin holds, or a chat if stdin is a terminal.
+
+The answer goes to stdout, thoughts and everything else to stderr. Ctrl-C stops the answer.")]
+pub(crate) struct Run {
+    /// A model and a prompt; the first word is the model if it is a file, a name or looks like one
+    #[arg(value_name = "[MODEL] PROMPT")]
+    pub words: Vec<String>,
+    /// Complete the prompt as it stands, without template, and print the continuation alone; names of
+    /// control tokens in it are these tokens
+    #[arg(long, conflicts_with_all = ["system", "hide_think"])]
+    pub raw: bool,
+    /// Stop after this many tokens
+    #[arg(short = 'n', value_name = "TOKENS")]
+    pub tokens: Option<NonZero<usize>>,
+    /// Instructions before the conversation; smollm2:135m has "Be concise and correct."
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
+    /// Do not show what the model thinks
+    #[arg(long)]
+    pub hide_think: bool,
+    /// Tell speed, time to the first token and memory in the end
+    #[arg(long)]
+    pub verbose: bool,
+    /// Print one JSON object in the end instead of text
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub sampling: Sampling,
+    #[command(flatten)]
+    pub load: Load,
+}
+
+/// How a token is chosen. Defaults are R1's own for its distills, else those in the model's file.
+#[derive(Args)]
+#[command(next_help_heading = "Sampling")]
+pub(crate) struct Sampling {
+    /// Randomness; 0 takes the likeliest token
+    #[arg(long, value_parser = not_negative)]
+    pub temp: Option<f32>,
+    /// Choose among this many likeliest tokens; 0 for all
+    #[arg(long, value_name = "COUNT")]
+    pub top_k: Option<usize>,
+    /// Choose among the likeliest tokens that together have this probability
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
+    pub top_p: Option<f32>,
+    /// Choose among tokens at least this likely, relative to the likeliest
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
+    pub min_p: Option<f32>,
+    /// Make recent tokens less likely; 1 for no penalty
+    #[arg(long, value_name = "FACTOR", value_parser = positive)]
+    pub repeat_penalty: Option<f32>,
+    /// Where chance starts; the same seed gives the same text
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+/// How a model is laid out in memory.
+#[derive(Args, Clone)]
+#[command(next_help_heading = "Resources")]
+pub(crate) struct Load {
+    /// Positions of prompt and answer together; 4096 or what the model was trained for
+    #[arg(long, value_name = "TOKENS")]
+    pub ctx: Option<NonZero<usize>>,
+    /// Format of keys and values
+    #[arg(long, value_enum, default_value_t = Kv::F16)]
+    pub kv: Kv,
+    /// Threads; as many as the system offers
+    #[arg(short, long)]
+    pub threads: Option<NonZero<usize>>,
+    /// How weights lie: mapped as they are (rows), read into tiles, or whichever is faster and fits
+    #[arg(long, value_enum, default_value_t = Weights::Auto)]
+    pub weights: Weights,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Kv {
+    F16,
+    #[value(name = "q8_0")]
+    Q8_0,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Weights {
+    Auto,
+    Rows,
+    Tiles,
+}
+
+#[derive(Args)]
+pub(crate) struct Bench {
+    /// A path or a name
+    pub model: String,
+    /// Tokens of the prompt; 0 leaves the test out
+    #[arg(short = 'p', value_name = "TOKENS", default_value_t = 512)]
+    pub prompt: usize,
+    /// Tokens to generate, one at a time; 0 leaves the test out
+    #[arg(short = 'n', value_name = "TOKENS", default_value_t = 128)]
+    pub generate: usize,
+    /// How often each test runs
+    #[arg(short, long, value_name = "TIMES", default_value = "5")]
+    pub repetitions: NonZero<usize>,
+    /// Print a JSON array of objects instead of a table
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub load: Load,
+}
+
+#[derive(Args)]
+pub(crate) struct Show {
+    /// A path or a name
+    pub model: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Tokenize {
+    /// A path or a name
+    pub model: String,
+    /// Print ids alone, separated by spaces
+    #[arg(long)]
+    pub ids: bool,
+    /// Read the names of control tokens as these tokens, not as text
+    #[arg(long)]
+    pub special: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Pack {
+    /// The model to read: a path or a name
+    pub input: String,
+    /// The file to write; one that is there is replaced
+    pub output: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Pull {
+    /// The model's name; for now smollm2:135m is the only one
+    pub name: String,
+}
+
+fn number(text: &str) -> Result<f32, String> {
+    text.parse().ok().filter(|n: &f32| n.is_finite()).ok_or_else(|| "must be a number".into())
+}
+
+fn not_negative(text: &str) -> Result<f32, String> {
+    match number(text)? {
+        n if n >= 0.0 => Ok(n),
+        _ => Err("must be 0 or more".into()),
+    }
+}
+
+fn positive(text: &str) -> Result<f32, String> {
+    match number(text)? {
+        n if n > 0.0 => Ok(n),
+        _ => Err("must be more than 0".into()),
+    }
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    match number(text)? {
+        n if (0.0..=1.0).contains(&n) => Ok(n),
+        _ => Err("must be from 0 to 1".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, probability};
+    use clap::CommandFactory;
+
+    #[test]
+    fn definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn probabilities() {
+        assert_eq!(probability("0.95"), Ok(0.95));
+        for text in ["-0.1", "1.1", "NaN", "inf", "much"] {
+            assert!(probability(text).is_err(), "{text}");
+        }
+    }
+}

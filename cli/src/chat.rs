@@ -1,0 +1,108 @@
+//! A conversation on a terminal.
+
+use crate::args;
+use crate::conversation::{Asking, Conversation};
+use crate::exit::{Code, Failure, Outcome};
+use crate::interrupt::Interrupt;
+use crate::screen::Screen;
+use rustyline::DefaultEditor;
+use rustyline::error::ReadlineError;
+use std::num::NonZero;
+use std::time::Instant;
+
+const HELP: &str = "\
+/think  think before answering, or no longer
+/reset  forget the conversation
+/bye    leave, as Ctrl-D does
+Ctrl-C  stop the answer";
+
+/// What a line asks for.
+enum Line<'l> {
+    Help,
+    Think,
+    Reset,
+    Bye,
+    Unknown(&'l str),
+    Nothing,
+    Ask(&'l str),
+}
+
+impl<'l> Line<'l> {
+    fn parse(line: &'l str) -> Self {
+        match line.trim() {
+            "" => Self::Nothing,
+            "/help" | "/?" => Self::Help,
+            "/think" => Self::Think,
+            "/reset" => Self::Reset,
+            "/bye" => Self::Bye,
+            command if command.starts_with('/') && !command.contains(char::is_whitespace) => {
+                Self::Unknown(command)
+            }
+            text => Self::Ask(text),
+        }
+    }
+}
+
+/// Talks until the user leaves. Nothing of it is written to disk.
+pub(crate) fn run(args: &args::Run, mut talk: Conversation<'_, '_, '_>) -> Outcome {
+    eprintln!("{}: /help tells the commands, /bye leaves", talk.model.name());
+    let interrupt = Interrupt::catch()?;
+    let mut editor = DefaultEditor::new().map_err(refused)?;
+    loop {
+        let line = match editor.readline(">>> ") {
+            Ok(line) => line,
+            Err(ReadlineError::Eof) => return Ok(()),
+            Err(ReadlineError::Interrupted) => {
+                eprintln!("/bye leaves");
+                continue;
+            }
+            Err(error) => return Err(refused(error)),
+        };
+        // Fails only for text without content, which need not be recalled.
+        let _ = editor.add_history_entry(&line);
+        match Line::parse(&line) {
+            Line::Bye => return Ok(()),
+            Line::Help => eprintln!("{HELP}"),
+            Line::Reset => talk.reset(),
+            Line::Think => {
+                talk.thinks = !talk.thinks;
+                eprintln!("thinking is {}", if talk.thinks { "on" } else { "off" });
+            }
+            Line::Unknown(command) => eprintln!("there is no {command}; /help tells the commands"),
+            Line::Nothing => {}
+            Line::Ask(text) => ask(args, &mut talk, text, &interrupt)?,
+        }
+    }
+}
+
+/// Answers; what fails is told, and the conversation goes on.
+fn ask(
+    args: &args::Run,
+    talk: &mut Conversation<'_, '_, '_>,
+    text: &str,
+    interrupt: &Interrupt,
+) -> Outcome {
+    interrupt.forget();
+    let most = args.tokens.map_or(usize::MAX, NonZero::get);
+    let asking = Asking { most, asked: Instant::now(), interrupt };
+    let mut screen = Screen::new(args.hide_think);
+    let answer = talk.ask(text, &asking, |channel, text| screen.show(channel, text));
+    screen.end(true)?;
+    match answer {
+        Ok(answer) => {
+            if args.verbose {
+                answer.print_speed(talk.model, talk.session);
+            }
+            answer.print_ending();
+        }
+        Err(failure) => {
+            failure.report();
+            eprintln!("/reset makes room by forgetting the conversation");
+        }
+    }
+    Ok(())
+}
+
+fn refused(error: ReadlineError) -> Failure {
+    Failure::new(Code::Runtime, format!("cannot read from the terminal: {error}"))
+}

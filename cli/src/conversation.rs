@@ -1,0 +1,108 @@
+//! Messages so far, and their tokens in a session.
+
+use crate::answer::Answer;
+use crate::exit::Outcome;
+use crate::form::Form;
+use crate::interrupt::Interrupt;
+use crate::load::Model;
+use dram_runtime::text::{Channel, Encoder, Message, Role};
+use dram_runtime::{Error, Reply, Sampler, Sequence, Session};
+use std::io;
+use std::iter::zip;
+use std::time::Instant;
+
+/// A conversation with a model. Thoughts are not kept: models are not shown their earlier ones.
+pub(crate) struct Conversation<'c, 'a, 's> {
+    pub model: &'c Model<'c>,
+    pub session: &'c mut Session<'a>,
+    sampler: Sampler<'s>,
+    encoder: Encoder<'c>,
+    form: Form<'c>,
+    sequence: Sequence,
+    /// The tokens of `sequence`.
+    past: Vec<u32>,
+    messages: Vec<(Role, String)>,
+    /// Whether the model is to think before it answers, if it knows how.
+    pub thinks: bool,
+}
+
+/// What every reply needs beside the conversation.
+pub(crate) struct Asking<'i> {
+    /// Tokens that a reply may have.
+    pub most: usize,
+    /// When the user asked.
+    pub asked: Instant,
+    pub interrupt: &'i Interrupt,
+}
+
+impl<'c, 'a, 's> Conversation<'c, 'a, 's> {
+    /// Starts with nothing but instructions, if there are any.
+    pub(crate) fn new(
+        model: &'c Model<'c>,
+        session: &'c mut Session<'a>,
+        sampler: Sampler<'s>,
+        encoder: Encoder<'c>,
+        system: Option<&str>,
+    ) -> Outcome<Self> {
+        let form = Form::of(model)?;
+        let sequence = session.open()?;
+        let messages = system.map(|text| (Role::System, text.into())).into_iter().collect();
+        let (past, thinks) = (Vec::new(), true);
+        Ok(Self { model, session, sampler, encoder, form, sequence, past, messages, thinks })
+    }
+
+    /// Forgets all but the instructions.
+    pub(crate) fn reset(&mut self) {
+        self.messages.retain(|(role, _)| *role == Role::System);
+    }
+
+    /// Asks and makes the reply, whose pieces are passed to `show`.
+    ///
+    /// # Errors
+    ///
+    /// Then the conversation is as before.
+    pub(crate) fn ask(
+        &mut self,
+        text: &str,
+        asking: &Asking<'_>,
+        show: impl FnMut(Channel, &str) -> io::Result<()>,
+    ) -> Outcome<Answer> {
+        self.messages.push((Role::User, text.into()));
+        let answer = self.reply(asking, show);
+        match &answer {
+            Ok(answer) => self.messages.push((Role::Assistant, answer.text.clone())),
+            Err(_) => self.messages.truncate(self.messages.len() - 1),
+        }
+        answer
+    }
+
+    fn reply(
+        &mut self,
+        asking: &Asking<'_>,
+        show: impl FnMut(Channel, &str) -> io::Result<()>,
+    ) -> Outcome<Answer> {
+        let messages = self.messages.iter().map(|(role, content)| Message { role: *role, content });
+        let messages: Vec<_> = messages.collect();
+        let (tokens, start) = self.form.encode(&mut self.encoder, &messages, self.thinks)?;
+        let known = self.keep(&tokens)?;
+        let prompt = &tokens[known..];
+        let Self { model, session, sampler, sequence, .. } = self;
+        let Asking { most, asked, interrupt } = *asking;
+        let reply =
+            Reply::new(session, model.vocab, sampler, *sequence, prompt, Some(start), most)?;
+        let answer = Answer::make(reply, prompt.len(), asked, interrupt, show)?;
+        self.past.extend(prompt.iter().chain(&answer.tokens));
+        self.past.truncate(self.session.position(self.sequence)?);
+        Ok(answer)
+    }
+
+    /// Keeps what the sequence and a new prompt have in common, and returns how much that is: at
+    /// least one token of the prompt is left to be read.
+    fn keep(&mut self, tokens: &[u32]) -> Result<usize, Error> {
+        let common = zip(&self.past, tokens).take_while(|(a, b)| a == b).count();
+        let known = common.min(tokens.len().saturating_sub(1));
+        self.session.rewind(self.sequence, known)?;
+        self.past.truncate(known);
+        Ok(known)
+    }
+}

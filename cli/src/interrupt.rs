@@ -1,0 +1,45 @@
+//! Ctrl-C.
+
+use crate::exit::{Code, Failure, Outcome};
+use signal_hook::consts::SIGINT;
+use signal_hook::flag;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether the user has asked to stop.
+#[derive(Default)]
+pub(crate) struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// From now on Ctrl-C asks to stop instead of ending the program.
+    pub(crate) fn catch() -> Outcome<Self> {
+        let interrupt = Self::default();
+        interrupt.register().map(|()| interrupt)
+    }
+
+    /// As [`Self::catch`], but asking twice ends the program at once.
+    pub(crate) fn catch_once() -> Outcome<Self> {
+        let interrupt = Self::default();
+        let end = Code::Interrupted as i32;
+        flag::register_conditional_shutdown(SIGINT, end, Arc::clone(&interrupt.0))
+            .map_err(refused)?;
+        interrupt.register().map(|()| interrupt)
+    }
+
+    fn register(&self) -> Outcome {
+        flag::register(SIGINT, Arc::clone(&self.0)).map(drop).map_err(refused)
+    }
+
+    /// Whether the user has asked to stop, since the last [`Self::forget`].
+    pub(crate) fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn forget(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+fn refused(error: std::io::Error) -> Failure {
+    Failure::new(Code::Runtime, format!("cannot listen for Ctrl-C: {error}"))
+}

@@ -1,0 +1,150 @@
+//! From a model's name to a session: everything borrowed lives here, and is lent to a closure.
+
+use crate::args::{self, Kv, Weights};
+use crate::exit::{Code, Failure, Outcome};
+use crate::models;
+use dram_quant::Order;
+use dram_runtime::model::{Gguf, Map, Plan};
+use dram_runtime::text::Vocab;
+use dram_runtime::{Error, KvFormat, Limits, Session};
+use dram_targets::Kernels;
+use std::fs;
+use std::num::NonZero;
+use std::path::Path;
+use std::thread;
+
+/// A model that is ready, beside its session.
+pub(crate) struct Model<'a> {
+    pub path: &'a Path,
+    pub gguf: &'a Gguf<'a>,
+    pub vocab: &'a Vocab<'a>,
+    /// Bytes of the weights' file in memory, mapped or read.
+    pub weights_bytes: usize,
+    /// Whether the weights were read into tiles and not mapped.
+    pub is_read: bool,
+    /// Bytes of everything else.
+    pub session_bytes: usize,
+}
+
+impl Model<'_> {
+    /// The name of the model's file, without `.gguf`.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// Lends a checked view of a model's file.
+pub(crate) fn with_gguf<T>(
+    model: &str,
+    f: impl FnOnce(&Path, &Gguf<'_>) -> Outcome<T>,
+) -> Outcome<T> {
+    let path = models::find(model)?;
+    let maps = Map::open_all(&path).map_err(about(&path))?;
+    view(&path, &maps, |gguf| f(&path, gguf))
+}
+
+/// Lends a session of a model.
+///
+/// # Errors
+///
+/// If there is no such model, it is damaged, or it does not fit in memory.
+pub(crate) fn with_session<T>(
+    path: &Path,
+    load: &args::Load,
+    kernels: &'static Kernels,
+    f: impl FnOnce(&Model<'_>, &mut Session<'_>) -> Outcome<T>,
+) -> Outcome<T> {
+    let threads = load.threads.map_or_else(all_threads, NonZero::get);
+    let mut maps = Map::open_all(path).map_err(about(path))?;
+    let is_read = view(path, &maps, |gguf| into_tiles(load.weights, gguf, &maps, kernels))?;
+    if is_read {
+        drop(maps);
+        maps = Map::read_tiles(path, threads).map_err(about(path))?;
+    }
+    view(path, &maps, |gguf| {
+        let weights_bytes = bytes(&maps);
+        let about = about(path);
+        let mut slots = vec![None; Plan::layers_in(gguf).map_err(&about)?];
+        let plan = Plan::new(gguf, &mut slots).map_err(&about)?;
+        let mut tables = vec![0; Vocab::bytes(gguf).map_err(&about)?];
+        let vocab = Vocab::new(gguf, &mut tables).map_err(&about)?;
+        let limits = limits(load, threads, plan.config.context);
+        let session_bytes = plan.bytes(&limits)?;
+        check_room("a session", session_bytes, "take a smaller --ctx, or --kv q8_0")?;
+        let mut memory = vec![0; session_bytes];
+        let mut session = Session::new(&plan, kernels, limits, &mut memory)?;
+        let model = Model { path, gguf, vocab: &vocab, weights_bytes, is_read, session_bytes };
+        f(&model, &mut session)
+    })
+}
+
+fn view<T>(path: &Path, maps: &[Map], f: impl FnOnce(&Gguf<'_>) -> Outcome<T>) -> Outcome<T> {
+    let parts: Vec<&[u8]> = maps.iter().map(|map| &**map).collect();
+    f(&Gguf::join(&parts).map_err(about(path))?)
+}
+
+fn limits(load: &args::Load, threads: usize, trained: usize) -> Limits {
+    let kv = match load.kv {
+        Kv::F16 => KvFormat::F16,
+        Kv::Q8_0 => KvFormat::Q8_0,
+    };
+    let default = Limits::default();
+    let context = load.ctx.map_or(default.context.min(trained), NonZero::get);
+    Limits { context, threads, kv, ..default }
+}
+
+/// Whether to read the weights into tiles instead of mapping the file as it is.
+///
+/// Left to choose, it does where this CPU gains by it and half of the memory is enough.
+fn into_tiles(weights: Weights, gguf: &Gguf<'_>, maps: &[Map], kernels: &Kernels) -> Outcome<bool> {
+    let is_packed = gguf.tensors().any(|tensor| tensor.order() == Order::Tiles);
+    match weights {
+        Weights::Rows => Ok(false),
+        _ if is_packed => Ok(false),
+        Weights::Auto => {
+            let fits = available_bytes().is_some_and(|available| bytes(maps) <= available / 2);
+            Ok(kernels.tiles_pay() && fits)
+        }
+        Weights::Tiles => {
+            check_room("the model in tiles", bytes(maps), "take --weights rows").map(|()| true)
+        }
+    }
+}
+
+fn bytes(maps: &[Map]) -> usize {
+    maps.iter().map(|map| map.len()).sum()
+}
+
+/// Refuses what would make the system swap or end programs.
+fn check_room(what: &str, needed: usize, remedy: &str) -> Outcome {
+    match available_bytes() {
+        Some(available) if needed > available => {
+            let (needed, available) = (megabytes(needed), megabytes(available));
+            let message = format!("{what} needs {needed}, {available} are available; {remedy}");
+            Err(Failure::new(Code::NoRoom, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Memory that can be used without swapping, where the system tells.
+fn available_bytes() -> Option<usize> {
+    let all = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = all.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<usize>().ok()?.checked_mul(1024)
+}
+
+/// As many threads as the system offers this process.
+pub(crate) fn all_threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Says which file an error is about.
+pub(crate) fn about(path: &Path) -> impl Fn(Error) -> Failure {
+    move |error| Failure::from(error).about(path.display())
+}
+
+/// A size for people.
+pub(crate) fn megabytes(bytes: usize) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}

