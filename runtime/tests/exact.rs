@@ -1,5 +1,6 @@
 //! What must not change a bit of the logits: threads, batches, kernel tables, the order of
 //! weights, and what other sequences do.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod build;
 mod tiny;

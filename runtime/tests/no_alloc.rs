@@ -1,5 +1,6 @@
 //! Nothing allocates once a session has started. Alone in its program, whose allocator counts for
 //! all threads.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod build;
 mod tiny;

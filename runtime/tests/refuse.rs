@@ -1,4 +1,5 @@
 //! What models and sessions refuse, and the words they say it with.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod build;
 mod tiny;

@@ -1,4 +1,5 @@
 //! Sessions on a model's file, for the length of a call.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use dram_runtime::{Column, Gguf, Limits, Plan, Session};
 use dram_targets::Kernels;
