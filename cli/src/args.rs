@@ -89,19 +89,19 @@ pub(crate) struct Run {
 #[command(next_help_heading = "Sampling")]
 pub(crate) struct Sampling {
     /// Randomness; 0 takes the likeliest token
-    #[arg(long, value_parser = not_negative)]
+    #[arg(long, value_parser = not_negative, allow_negative_numbers = true)]
     pub temp: Option<f32>,
     /// Choose among this many likeliest tokens; 0 for all
     #[arg(long, value_name = "COUNT")]
     pub top_k: Option<usize>,
     /// Choose among the likeliest tokens that together have this probability
-    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability, allow_negative_numbers = true)]
     pub top_p: Option<f32>,
     /// Choose among tokens at least this likely, relative to the likeliest
-    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability, allow_negative_numbers = true)]
     pub min_p: Option<f32>,
     /// Make recent tokens less likely; 1 for no penalty
-    #[arg(long, value_name = "FACTOR", value_parser = positive)]
+    #[arg(long, value_name = "FACTOR", value_parser = positive, allow_negative_numbers = true)]
     pub repeat_penalty: Option<f32>,
     /// Where chance starts; the same seed gives the same text
     #[arg(long)]
