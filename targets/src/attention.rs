@@ -9,10 +9,27 @@
 #![allow(clippy::extra_unused_type_parameters, reason = "`isa!` names one for every operation")]
 
 use crate::PAGE;
-use crate::float::{Widen, exp, fma, tree};
+use crate::float::{Widen, exp, fma, tree, widen};
 
 /// Queries whose sums are held in registers at once.
 const BLOCK: usize = 6;
+
+/// Calls `$kernel::<W, N>` with every block of `N` queries, `$q` and `$y` being cut to the block:
+/// `$q_len` and `$y_len` elements a query, the last of which may have fewer.
+macro_rules! by_blocks {
+    ($kernel:ident::<$w:ident>($q:ident / $q_len:expr, $($arg:expr),*; $y:ident / $y_len:expr)) => {
+        for (q, y) in $q.chunks(BLOCK * $q_len).zip($y.chunks_mut(BLOCK * $y_len)) {
+            match (q.len().div_ceil($q_len)).min(y.len().div_ceil($y_len)) {
+                1 => $kernel::<$w, 1>(q, $($arg,)* y),
+                2 => $kernel::<$w, 2>(q, $($arg,)* y),
+                3 => $kernel::<$w, 3>(q, $($arg,)* y),
+                4 => $kernel::<$w, 4>(q, $($arg,)* y),
+                5 => $kernel::<$w, 5>(q, $($arg,)* y),
+                _ => $kernel::<$w, BLOCK>(q, $($arg,)* y),
+            }
+        }
+    };
+}
 
 /// `s[i][p] = scale * q[i] · k[p]` for every query `i` and position `p` of a page, half floats.
 ///
@@ -21,17 +38,7 @@ const BLOCK: usize = 6;
 #[inline(always)]
 pub(crate) fn scores_f16<W: Widen>(q: &[f32], k: &[u16], scale: f32, stride: usize, s: &mut [f32]) {
     let head = k.len() / PAGE;
-    let queries = q.chunks(BLOCK * head).zip(s.chunks_mut(BLOCK * stride));
-    for (q, s) in queries {
-        match q.len() / head {
-            1 => score_f16::<W, 1>(q, k, scale, stride, s),
-            2 => score_f16::<W, 2>(q, k, scale, stride, s),
-            3 => score_f16::<W, 3>(q, k, scale, stride, s),
-            4 => score_f16::<W, 4>(q, k, scale, stride, s),
-            5 => score_f16::<W, 5>(q, k, scale, stride, s),
-            _ => score_f16::<W, 6>(q, k, scale, stride, s),
-        }
-    }
+    by_blocks!(score_f16::<W>(q / head, k, scale, stride; s / stride));
 }
 
 #[inline(always)]
@@ -78,23 +85,41 @@ pub(crate) fn scores_q8<W: Widen>(
     s: &mut [f32],
 ) {
     let head = k.len() / PAGE;
-    for (q, s) in q.chunks(head).zip(s.chunks_mut(stride)) {
-        for part in 0..PAGE / 8 {
-            let mut total = [0.0_f32; 8];
-            let units = q.chunks(32).zip(k.chunks(32 * PAGE)).zip(d.as_chunks::<PAGE>().0);
-            for ((q, k), d) in units {
-                let mut acc = [0.0_f32; 8];
-                for (q, k) in q.iter().zip(k.as_chunks::<PAGE>().0) {
+    by_blocks!(score_q8::<W>(q / head, k, d, scale, stride; s / stride));
+}
+
+#[inline(always)]
+fn score_q8<W: Widen, const N: usize>(
+    q: &[f32],
+    k: &[i8],
+    d: &[u16],
+    scale: f32,
+    stride: usize,
+    s: &mut [f32],
+) {
+    let head = k.len() / PAGE;
+    let q: [&[f32]; N] = core::array::from_fn(|i| &q[i * head..][..head]);
+    for part in 0..PAGE / 8 {
+        let mut total = [[0.0_f32; 8]; N];
+        for (u, (k, d)) in k.chunks(32 * PAGE).zip(d.as_chunks::<PAGE>().0).enumerate() {
+            let mut acc = [[0.0_f32; 8]; N];
+            for (j, k) in k.as_chunks::<PAGE>().0.iter().enumerate() {
+                let k: [f32; 8] = core::array::from_fn(|l| f32::from(k[part * 8 + l]));
+                for i in 0..N {
                     for l in 0..8 {
-                        acc[l] = fma(*q, f32::from(k[part * 8 + l]), acc[l]);
+                        acc[i][l] = fma(q[i][u * 32 + j], k[l], acc[i][l]);
                     }
                 }
-                let d = W::widen(&d.as_chunks::<8>().0[part]);
+            }
+            let d = W::widen(&d.as_chunks::<8>().0[part]);
+            for i in 0..N {
                 for l in 0..8 {
-                    total[l] = fma(acc[l], d[l], total[l]);
+                    total[i][l] = fma(acc[i][l], d[l], total[i][l]);
                 }
             }
-            for (s, total) in s[part * 8..][..8].iter_mut().zip(total) {
+        }
+        for i in 0..N {
+            for (s, total) in s[i * stride + part * 8..][..8].iter_mut().zip(total[i]) {
                 *s = total * scale;
             }
         }
@@ -104,21 +129,34 @@ pub(crate) fn scores_q8<W: Widen>(
 /// Turns scores into weights: `s = e^(s − max s)`. Returns the maximum and the sum of the weights.
 #[inline(always)]
 pub(crate) fn soften<W>(s: &mut [f32]) -> (f32, f32) {
-    let mut max = [f32::NEG_INFINITY; 8];
-    for s in s.chunks(8) {
-        for (max, s) in max.iter_mut().zip(s) {
-            *max = if *s > *max { *s } else { *max };
+    let max = maximum(s);
+    let mut sum = [0.0; 8];
+    let (eights, rest) = s.as_chunks_mut::<8>();
+    for s in eights {
+        for l in 0..8 {
+            s[l] = exp(s[l] - max);
+            sum[l] += s[l];
         }
     }
-    let max = max.iter().fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a });
-    let mut sum = [0.0; 8];
-    for s in s.chunks_mut(8) {
-        for (sum, s) in sum.iter_mut().zip(s) {
-            *s = exp(*s - max);
-            *sum += *s;
-        }
+    for (sum, s) in sum.iter_mut().zip(rest) {
+        *s = exp(*s - max);
+        *sum += *s;
     }
     (max, tree(sum))
+}
+
+/// The largest number; NaN is passed over.
+#[inline(always)]
+fn maximum(s: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut max = [f32::NEG_INFINITY; 8];
+    let (eights, rest) = s.as_chunks::<8>();
+    for s in eights {
+        for l in 0..8 {
+            max[l] = larger(max[l], s[l]);
+        }
+    }
+    max.iter().chain(rest).fold(f32::NEG_INFINITY, |a, b| larger(a, *b))
 }
 
 /// `y[i] += Σ p[i][p] * v[p]` over the first `positions` of a page, half floats.
@@ -133,17 +171,7 @@ pub(crate) fn mix_f16<W: Widen>(
     y: &mut [f32],
 ) {
     let head = v.len() / PAGE;
-    let queries = p.chunks(BLOCK * stride).zip(y.chunks_mut(BLOCK * head));
-    for (p, y) in queries {
-        match y.len() / head {
-            1 => mixed_f16::<W, 1>(p, stride, v, positions, y),
-            2 => mixed_f16::<W, 2>(p, stride, v, positions, y),
-            3 => mixed_f16::<W, 3>(p, stride, v, positions, y),
-            4 => mixed_f16::<W, 4>(p, stride, v, positions, y),
-            5 => mixed_f16::<W, 5>(p, stride, v, positions, y),
-            _ => mixed_f16::<W, 6>(p, stride, v, positions, y),
-        }
-    }
+    by_blocks!(mixed_f16::<W>(p / stride, stride, v, positions; y / head));
 }
 
 #[inline(always)]
@@ -156,19 +184,12 @@ fn mixed_f16<W: Widen, const N: usize>(
 ) {
     let head = v.len() / PAGE;
     let p: [&[f32]; N] = core::array::from_fn(|i| &p[i * stride..][..positions]);
-    for part in 0..head / 8 {
-        let mut acc: [[f32; 8]; N] =
-            core::array::from_fn(|i| core::array::from_fn(|l| y[i * head + part * 8 + l]));
-        for (j, v) in v.chunks_exact(head).take(positions).enumerate() {
-            let v = W::widen(&v.as_chunks::<8>().0[part]);
-            for i in 0..N {
-                for l in 0..8 {
-                    acc[i][l] = fma(p[i][j], v[l], acc[i][l]);
-                }
-            }
-        }
-        for (i, acc) in acc.iter().enumerate() {
-            y[i * head + part * 8..][..8].copy_from_slice(acc);
+    let value = |j: usize, part: usize| W::widen(&v[j * head..][..head].as_chunks::<8>().0[part]);
+    for part in (0..head / 8).step_by(2) {
+        if part + 1 < head / 8 {
+            mixed_parts::<N, 2>(p, positions, head, part, value, y);
+        } else {
+            mixed_parts::<N, 1>(p, positions, head, part, value, y);
         }
     }
 }
@@ -176,7 +197,7 @@ fn mixed_f16<W: Widen, const N: usize>(
 /// [`mix_f16`] for values in 8-bit integers `(32, head)` with a scale for each 32 elements,
 /// `d` being `(32, head / 32)` half floats.
 #[inline(always)]
-pub(crate) fn mix_q8<W: Widen>(
+pub(crate) fn mix_q8<W>(
     p: &[f32],
     stride: usize,
     v: &[i8],
@@ -185,16 +206,62 @@ pub(crate) fn mix_q8<W: Widen>(
     y: &mut [f32],
 ) {
     let head = v.len() / PAGE;
-    for (p, y) in p.chunks(stride).zip(y.chunks_mut(head)) {
-        let rows = v.chunks_exact(head).zip(d.chunks_exact(head / 32)).zip(&p[..positions]);
-        for ((v, d), p) in rows {
-            for ((y, v), d) in y.chunks_mut(32).zip(v.chunks(32)).zip(d) {
-                let weight = p * crate::float::widen(*d);
-                for (y, v) in y.iter_mut().zip(v) {
-                    *y = fma(weight, f32::from(*v), *y);
+    by_blocks!(mixed_q8::<W>(p / stride, stride, v, d, positions; y / head));
+}
+
+#[inline(always)]
+fn mixed_q8<W, const N: usize>(
+    p: &[f32],
+    stride: usize,
+    v: &[i8],
+    d: &[u16],
+    positions: usize,
+    y: &mut [f32],
+) {
+    let head = v.len() / PAGE;
+    let p: [&[f32]; N] = core::array::from_fn(|i| &p[i * stride..][..positions]);
+    let units = head / 32;
+    for unit in 0..units {
+        let d: [f32; PAGE] = core::array::from_fn(|j| widen(d[j * units + unit]));
+        let value = |j: usize, part: usize| {
+            let mut v = v[j * head..][..head].as_chunks::<8>().0[part].map(f32::from);
+            v.iter_mut().for_each(|v| *v *= d[j]);
+            v
+        };
+        for part in [0, 2] {
+            mixed_parts::<N, 2>(p, positions, head, unit * 4 + part, value, y);
+        }
+    }
+}
+
+/// Adds the weighted values of the first positions to elements `8 * part..8 * (part + H)` of `y`.
+///
+/// `value(j, part)` gives elements `8 * part..` at position `j`.
+#[inline(always)]
+fn mixed_parts<const N: usize, const H: usize>(
+    p: [&[f32]; N],
+    positions: usize,
+    head: usize,
+    part: usize,
+    value: impl Fn(usize, usize) -> [f32; 8],
+    y: &mut [f32],
+) {
+    let mut acc = [[[0.0; 8]; H]; N];
+    for i in 0..N {
+        acc[i].as_flattened_mut().copy_from_slice(&y[i * head + part * 8..][..H * 8]);
+    }
+    for j in 0..positions {
+        let v: [[f32; 8]; H] = core::array::from_fn(|h| value(j, part + h));
+        for i in 0..N {
+            for h in 0..H {
+                for l in 0..8 {
+                    acc[i][h][l] = fma(p[i][j], v[h][l], acc[i][h][l]);
                 }
             }
         }
+    }
+    for i in 0..N {
+        y[i * head + part * 8..][..H * 8].copy_from_slice(acc[i].as_flattened());
     }
 }
 

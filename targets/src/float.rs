@@ -84,28 +84,54 @@ pub(crate) fn quantize<W>(x: &[f32], y: Q8Mut<'_>) {
     let units = x.as_chunks::<32>().0.iter().zip(y.q.as_chunks_mut::<32>().0);
     let scales = y.d.iter_mut().zip(y.ds).zip(y.sums);
     for ((x, q), ((d, ds), sums)) in units.zip(scales) {
-        // As integers, NaN is above infinity and every number: it is not lost in the maximum.
-        let max = x.iter().fold(0, |max, x| max.max((x.to_bits() & 0x7fff_ffff) as i32));
-        let max = f32::from_bits(max as u32);
-        let inverse = if max < 1e-30 { 0.0 } else { 127.0 / max };
-        *d = if max < 1e-30 { 0.0 } else { max / 127.0 };
-        for (q, x) in q.iter_mut().zip(x) {
-            *q = round(x * inverse) as i8;
+        let max = magnitude(x);
+        if max < 1e-30 {
+            (*q, *d, *ds, *sums) = ([0; 32], 0.0, 0.0, [0; 2]);
+            continue;
         }
-        let half = |h: usize| q[h * 16..][..16].iter().map(|q| i16::from(*q)).sum::<i16>();
-        *sums = [half(0), half(1)];
+        let inverse = 127.0 / max;
+        for (q, x) in q.as_chunks_mut::<8>().0.iter_mut().zip(x.as_chunks::<8>().0) {
+            for l in 0..8 {
+                let x = x[l] * inverse;
+                // Where a number or the scale is not finite, x may be NaN; q stays in its range.
+                q[l] = round(if x > -127.0 { x } else { -127.0 }) as i8;
+            }
+        }
+        *d = max / 127.0;
+        *sums = [sum(&q[..16]), sum(&q[16..])];
         *ds = (i32::from(sums[0]) + i32::from(sums[1])) as f32 * *d;
     }
+}
+
+/// The largest magnitude of a unit. Compared as integers, NaN is above infinity: it is not lost.
+#[inline(always)]
+fn magnitude(x: &[f32; 32]) -> f32 {
+    let mut max = [0_u32; 8];
+    for x in x.as_chunks::<8>().0 {
+        for l in 0..8 {
+            max[l] = max[l].max(x[l].to_bits() & 0x7fff_ffff);
+        }
+    }
+    f32::from_bits(max.into_iter().fold(0, u32::max))
+}
+
+#[inline(always)]
+fn sum(q: &[i8]) -> i16 {
+    q.iter().map(|q| i16::from(*q)).sum()
 }
 
 /// Root-mean-square norm: `y = x / sqrt(mean(x²) + eps) * w`.
 #[inline(always)]
 pub(crate) fn norm<W>(x: &[f32], w: &[f32], eps: f32, y: &mut [f32]) {
     let mut lanes = [0.0; 8];
-    for x in x.chunks(8) {
-        for (acc, x) in lanes.iter_mut().zip(x) {
-            *acc = fma(*x, *x, *acc);
+    let (eights, rest) = x.as_chunks::<8>();
+    for x in eights {
+        for l in 0..8 {
+            lanes[l] = fma(x[l], x[l], lanes[l]);
         }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane = fma(*x, *x, *lane);
     }
     let scale = 1.0 / libm::sqrtf(tree(lanes) / x.len() as f32 + eps);
     for ((y, x), w) in y.iter_mut().zip(x).zip(w) {

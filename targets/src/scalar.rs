@@ -53,44 +53,66 @@ fn unpack(w: Eight<'_>, r: usize, i: usize, unit: &mut Unpacked) {
 /// `w` is up to eight rows, `x` is `(columns, len)`, `y` has one element a column.
 #[inline(always)]
 pub(crate) fn float_rows<W: Widen>(w: &[u8], format: Format, x: &[f32], y: &mut [[f32; EIGHT]]) {
+    match format {
+        Format::F32 => dots(w.as_chunks().0, |w| w.map(f32::from_le_bytes), x, y),
+        Format::F16 => dots(w.as_chunks().0, |w| W::widen(&w.map(u16::from_le_bytes)), x, y),
+        _ => dots(w.as_chunks().0, |w| w.map(bf16_to_f32), x, y),
+    }
+}
+
+/// Multiplies rows of elements of `B` bytes with every column, four rows at once while there are
+/// so many: their sums do not wait for each other. `widen` reads eight weights.
+#[inline(always)]
+fn dots<const B: usize>(
+    w: &[[u8; B]],
+    widen: impl Fn(&[[u8; B]; 8]) -> [f32; 8],
+    x: &[f32],
+    y: &mut [[f32; EIGHT]],
+) {
     let len = x.len() / y.len();
-    let row_bytes = len * format.bytes();
-    for (r, row) in w.chunks_exact(row_bytes).enumerate() {
-        for (x, y) in x.chunks_exact(len).zip(y.iter_mut()) {
-            y[r] = match format {
-                Format::F32 => dot(row.as_chunks().0, x, |w| w.map(f32::from_le_bytes)),
-                Format::F16 => dot(row.as_chunks().0, x, |w| W::widen(&w.map(u16::from_le_bytes))),
-                _ => dot(row.as_chunks().0, x, |w| w.map(bf16_to_f32)),
-            };
+    for (x, y) in x.chunks_exact(len).zip(y) {
+        for (rows, y) in w.chunks(4 * len).zip(y.as_chunks_mut::<4>().0) {
+            if rows.len() == 4 * len {
+                *y = dot(core::array::from_fn(|r| &rows[r * len..][..len]), &widen, x);
+                continue;
+            }
+            for (row, y) in rows.chunks_exact(len).zip(y) {
+                [*y] = dot([row], &widen, x);
+            }
         }
     }
+}
+
+/// The products of `R` rows with one column.
+#[inline(always)]
+fn dot<const R: usize, const B: usize>(
+    rows: [&[[u8; B]]; R],
+    widen: impl Fn(&[[u8; B]; 8]) -> [f32; 8],
+    x: &[f32],
+) -> [f32; R] {
+    let (eights, rest) = x.as_chunks::<8>();
+    let rows = rows.map(|row| row.split_at(8 * eights.len()));
+    let heads = rows.map(|row| &row.0.as_chunks::<8>().0[..eights.len()]);
+    let mut lanes = [[0.0; 8]; R];
+    for (j, x) in eights.iter().enumerate() {
+        for r in 0..R {
+            let w = widen(&heads[r][j]);
+            for l in 0..8 {
+                lanes[r][l] = fma(w[l], x[l], lanes[r][l]);
+            }
+        }
+    }
+    for r in 0..R {
+        let mut last = [[0; B]; 8];
+        last[..rest.len()].copy_from_slice(rows[r].1);
+        for ((lane, w), x) in lanes[r].iter_mut().zip(widen(&last)).zip(rest) {
+            *lane = fma(w, *x, *lane);
+        }
+    }
+    lanes.map(tree)
 }
 
 #[inline(always)]
 fn bf16_to_f32(bytes: [u8; 2]) -> f32 {
     f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
-}
-
-/// The product of one row with one column; `widen` reads eight weights.
-#[inline(always)]
-fn dot<const B: usize>(
-    row: &[[u8; B]],
-    x: &[f32],
-    widen: impl Fn(&[[u8; B]; 8]) -> [f32; 8],
-) -> f32 {
-    let mut lanes = [0.0; 8];
-    let (eights, rest) = row.as_chunks::<8>();
-    let (x8, x_rest) = x.as_chunks::<8>();
-    for (w, x) in eights.iter().zip(x8) {
-        let w = widen(w);
-        for l in 0..8 {
-            lanes[l] = fma(w[l], x[l], lanes[l]);
-        }
-    }
-    let mut last = [[0; B]; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    for ((lane, w), x) in lanes.iter_mut().zip(widen(&last)).zip(x_rest) {
-        *lane = fma(w, *x, *lane);
-    }
-    tree(lanes)
 }
