@@ -238,6 +238,7 @@ fn mixed_q8<W, const N: usize>(
 ///
 /// `value(j, part)` gives elements `8 * part..` at position `j`.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "j is a position, of weights and of values")]
 fn mixed_parts<const N: usize, const H: usize>(
     p: [&[f32]; N],
     positions: usize,
