@@ -32,7 +32,7 @@ pub(crate) fn fetch() -> Outcome {
 }
 
 /// `$DRAM_FETCHED`, or `target/fetched` in the workspace.
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     match std::env::var_os("DRAM_FETCHED") {
         Some(folder) => folder.into(),
         None => workspace().join("target/fetched"),

@@ -4,6 +4,7 @@
 mod arm;
 mod check;
 mod fetch;
+mod picture;
 mod step;
 
 use std::process::ExitCode;
@@ -11,10 +12,11 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 Usage: cargo x COMMAND
 
-  check   format, lints, documentation, the build without std, and every test
-  test    fetch what tests need, then run every test
-  fetch   download the files that tests read into target/fetched (or $DRAM_FETCHED)
-  arm     build tests for 64-bit ARM and run them under emulation
+  check    format, lints, documentation, the build without std, and every test
+  test     fetch what tests need, then run every test
+  fetch    download the files that tests read into target/fetched (or $DRAM_FETCHED)
+  arm      build tests for 64-bit ARM and run them under emulation
+  picture  draw the picture in the README from a real session
 ";
 
 fn main() -> ExitCode {
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         "test" => check::test(),
         "fetch" => fetch::fetch(),
         "arm" => arm::arm(),
+        "picture" => picture::picture(),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
