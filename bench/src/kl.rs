@@ -4,6 +4,7 @@ use crate::divergence::Divergence;
 use crate::reference::Reference;
 use dram_runtime::text::{Encoder, Vocab};
 use dram_runtime::{Column, Error, Gguf, Limits, Map, Plan, Session};
+use std::num::NonZero;
 use std::path::PathBuf;
 
 /// Tokens of a window, of which the second half is scored, as llama-perplexity has it.
@@ -13,26 +14,33 @@ const WINDOW: usize = 512;
 const BATCH: usize = 64;
 
 /// What the command line asks for.
-struct Arguments {
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A GGUF file
     model: PathBuf,
+    /// A text file
     text: PathBuf,
-    threads: usize,
+    /// Threads
+    #[arg(short, long, default_value_t = NonZero::new(2).expect("2 is not 0"))]
+    threads: NonZero<usize>,
+    /// Windows of the text to compare over
+    #[arg(long, default_value_t = 4)]
     windows: usize,
 }
 
 /// Compares over the windows of a text and prints what was found.
-pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<(), Box<dyn std::error::Error>> {
-    let Arguments { model, text, threads, windows } = parse(arguments)?;
-    let text = std::fs::read_to_string(&text).map_err(|e| format!("{}: {e}", text.display()))?;
-    let maps = Map::open_all(&model)?;
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let Arguments { model, text, threads, windows } = arguments;
+    let text = std::fs::read_to_string(text).map_err(|e| format!("{}: {e}", text.display()))?;
+    let maps = Map::open_all(model)?;
     let parts: Vec<&[u8]> = maps.iter().map(|map| &**map).collect();
     let gguf = Gguf::join(&parts)?;
     let (tokens, leading) = tokens(&gguf, &text)?;
     let (most, count) = (tokens.len() / WINDOW, tokens.len());
-    if most < windows {
+    if most < *windows {
         return Err(format!("the text has {count} tokens; take at most --windows {most}").into());
     }
-    let divergence = divergence(&gguf, &tokens[..windows * WINDOW], leading, threads)?;
+    let divergence = divergence(&gguf, &tokens[..windows * WINDOW], leading, threads.get())?;
     report(&divergence);
     Ok(())
 }
@@ -57,22 +65,6 @@ fn divergence(
         compare(&mut session, &reference, window, leading, &mut divergence)?;
     }
     Ok(divergence)
-}
-
-fn parse(parser: &mut lexopt::Parser) -> Result<Arguments, Box<dyn std::error::Error>> {
-    use lexopt::ValueExt;
-    let (mut paths, mut threads, mut windows) = (Vec::new(), 2, 4);
-    while let Some(argument) = parser.next()? {
-        match argument {
-            lexopt::Arg::Short('t') => threads = parser.value()?.parse()?,
-            lexopt::Arg::Long("windows") => windows = parser.value()?.parse()?,
-            lexopt::Arg::Value(path) if paths.len() < 2 => paths.push(PathBuf::from(path)),
-            other => return Err(other.unexpected().into()),
-        }
-    }
-    let paths: Result<[PathBuf; 2], _> = paths.try_into();
-    let [model, text] = paths.map_err(|_| "kl needs MODEL and TEXT, the paths of two files")?;
-    Ok(Arguments { model, text, threads, windows })
 }
 
 /// The tokens of a text, and the one the model wants before it, if any.

@@ -1,5 +1,6 @@
 //! dram and llama.cpp as programs to be run and timed.
 
+use crate::record::Measurement;
 use serde_json::Value;
 use std::error::Error;
 use std::ffi::OsString;
@@ -12,8 +13,8 @@ pub(crate) struct Workload {
     pub model: PathBuf,
     /// Tokens of the prompt that is timed.
     pub prompt: usize,
-    /// Tokens that are decoded and timed.
-    pub decode: usize,
+    /// Tokens whose generation is timed.
+    pub generate: usize,
     pub threads: usize,
 }
 
@@ -45,12 +46,16 @@ pub(crate) struct Programs {
     pub complete: PathBuf,
 }
 
-/// Tokens per second, and all that the program says of the run.
+/// Tokens per second, and what the program says of itself.
 pub(crate) struct Speeds {
     pub prompt: f64,
-    pub decode: f64,
-    pub said: Vec<Value>,
+    pub generate: f64,
+    pub said: String,
 }
+
+/// What is worth recording of what programs say of themselves.
+const ITSELF: [&str; 7] =
+    ["kernels", "threads", "n_threads", "build_commit", "build_number", "backends", "cpu_info"];
 
 impl Programs {
     /// The arguments of a measurement of one repetition, after the program.
@@ -59,7 +64,7 @@ impl Programs {
             Maker::Dram => (&["bench"], &["--json"]),
             Maker::Llama => (&["-m"], &["-o", "json"]),
         };
-        let numbers = [("-p", work.prompt), ("-n", work.decode), ("-t", work.threads), ("-r", 1)];
+        let numbers = [("-p", work.prompt), ("-n", work.generate), ("-t", work.threads), ("-r", 1)];
         let mut arguments: Vec<OsString> = first.iter().map(OsString::from).collect();
         arguments.push(work.model.clone().into());
         arguments
@@ -87,20 +92,28 @@ impl Programs {
     /// Measures once.
     pub(crate) fn speeds(&self, work: &Workload) -> Result<Speeds, Box<dyn Error>> {
         let output = run(Command::new(&self.bench).args(self.bench_arguments(work)))?;
-        let values = serde_json::Deserializer::from_slice(&output).into_iter::<Value>();
-        let mut said = Vec::new();
-        for value in values {
-            match value? {
-                Value::Array(tests) => said.extend(tests),
-                test => said.push(test),
-            }
-        }
+        let tests: Vec<Value> = serde_json::from_slice(&output)?;
         let rate = |count: &str| {
-            let test = said.iter().find(|test| test[count].as_u64() > Some(0));
+            let test = tests.iter().find(|test| test[count].as_u64() > Some(0));
             let missing = format!("{} measured no {count} above 0", self.maker.name());
             test.and_then(|test| test["avg_ts"].as_f64()).ok_or(missing)
         };
-        Ok(Speeds { prompt: rate("n_prompt")?, decode: rate("n_gen")?, said })
+        let told = |key: &&str| Some(format!("{key} {}", tests.first()?.get(*key)?));
+        let said = ITSELF.iter().filter_map(told).collect::<Vec<_>>().join(", ");
+        Ok(Speeds { prompt: rate("n_prompt")?, generate: rate("n_gen")?, said })
+    }
+
+    /// A number of this maker's, told on the way.
+    pub(crate) fn measurement(
+        &self,
+        test: String,
+        round: usize,
+        value: f64,
+        unit: &'static str,
+    ) -> Measurement {
+        let program = self.maker.name();
+        eprintln!("{program:10} {test:12} {value:10.2} {unit}");
+        Measurement { program, test, round, value, unit }
     }
 
     /// Seconds from the program's start to its end, with one token decoded between.

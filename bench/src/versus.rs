@@ -9,65 +9,70 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// What the command line asks for.
-struct Arguments {
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A GGUF file
+    model: PathBuf,
+    /// The peer's llama-bench; its llama-completion lies beside it
+    #[arg(long, value_name = "LLAMA_BENCH")]
+    peer: PathBuf,
+    /// Tokens of the prompt whose reading is timed
+    #[arg(short = 'p', long, default_value_t = 512)]
+    prompt: usize,
+    /// Tokens whose generation is timed
+    #[arg(short = 'n', long, default_value_t = 64)]
+    generate: usize,
+    /// Threads of each program
+    #[arg(short, long, default_value_t = 2)]
+    threads: usize,
+    /// Rounds, each with one run of each program
+    #[arg(short, long, default_value_t = 5)]
+    rounds: usize,
+    /// The `dram` to measure, if not the one beside this program
+    #[arg(long)]
+    dram: Option<PathBuf>,
+    /// The folder of records
+    #[arg(long, default_value = "bench/record")]
+    record: PathBuf,
+    /// The folder in it, named after the CPU's model unless told
+    #[arg(long)]
+    machine: Option<String>,
+}
+
+/// A run of rounds.
+struct Contest {
     work: Workload,
     rounds: usize,
     /// dram, then the peer.
     programs: [Programs; 2],
-    record: PathBuf,
-    machine: String,
 }
 
 /// Measures, prints medians and ratios, and writes the record.
-pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<(), Box<dyn Error>> {
-    let arguments = parse(arguments)?;
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let contest = arguments.contest()?;
     let load = machine::load();
-    let (mut measurements, mut build) = (Vec::new(), String::new());
-    for round in 0..arguments.rounds {
-        for programs in &arguments.programs {
-            let said = measure(programs, &arguments.work, round, &mut measurements)?;
-            if programs.maker == Maker::Llama {
-                build = said;
-            }
-        }
-    }
-    first_tokens(&arguments, &mut measurements)?;
-    report(&arguments, &measurements);
-    let provenance = provenance(&arguments, &build, &load)?;
-    let name = arguments.work.model.file_stem().unwrap_or_default().to_string_lossy();
-    let Arguments { record, machine, .. } = &arguments;
-    let table = record::write(record, machine, &name, &measurements, &provenance)?;
+    let mut measurements = Vec::new();
+    let said = contest.speeds(&mut measurements)?;
+    contest.first_tokens(&mut measurements)?;
+    contest.report(&measurements);
+    let provenance = contest.provenance(&said, &load)?;
+    let name = arguments.model.file_stem().unwrap_or_default().to_string_lossy();
+    let machine = arguments.machine.clone().unwrap_or_else(|| machine::slug(&machine::cpu()));
+    let table = record::write(&arguments.record, &machine, &name, &measurements, &provenance)?;
     println!("written to {}", table.display());
     Ok(())
 }
 
-fn parse(parser: &mut lexopt::Parser) -> Result<Arguments, Box<dyn Error>> {
-    use lexopt::ValueExt;
-    let (mut model, mut peer, mut dram) = (None, None, None::<PathBuf>);
-    let (mut record, mut machine) = (PathBuf::from("bench/record"), machine::slug(&machine::cpu()));
-    let (mut prompt, mut decode, mut threads, mut rounds) = (512, 64, 2, 5);
-    while let Some(argument) = parser.next()? {
-        match argument {
-            lexopt::Arg::Short('p') => prompt = parser.value()?.parse()?,
-            lexopt::Arg::Short('n') => decode = parser.value()?.parse()?,
-            lexopt::Arg::Short('t') => threads = parser.value()?.parse()?,
-            lexopt::Arg::Short('r') => rounds = parser.value()?.parse()?,
-            lexopt::Arg::Long("peer") => peer = Some(PathBuf::from(parser.value()?)),
-            lexopt::Arg::Long("dram") => dram = Some(parser.value()?.into()),
-            lexopt::Arg::Long("record") => record = parser.value()?.into(),
-            lexopt::Arg::Long("machine") => machine = parser.value()?.string()?,
-            lexopt::Arg::Value(path) if model.is_none() => model = Some(PathBuf::from(path)),
-            other => return Err(other.unexpected().into()),
-        }
+impl Arguments {
+    fn contest(&self) -> Result<Contest, Box<dyn Error>> {
+        let Self { prompt, generate, threads, rounds, .. } = *self;
+        let dram = self.dram.clone().map_or_else(beside_this, Ok)?;
+        let complete = self.peer.with_file_name("llama-completion");
+        let ours = Programs { maker: Maker::Dram, complete: dram.clone(), bench: dram };
+        let theirs = Programs { maker: Maker::Llama, bench: self.peer.clone(), complete };
+        let work = Workload { model: self.model.clone(), prompt, generate, threads };
+        Ok(Contest { work, rounds, programs: [ours, theirs] })
     }
-    let model = model.ok_or("versus needs MODEL, the path of a GGUF file")?;
-    let peer = peer.ok_or("versus needs --peer, the path of a llama-bench")?;
-    let dram = dram.map_or_else(beside_this, Ok)?;
-    let complete = peer.with_file_name("llama-completion");
-    let ours = Programs { maker: Maker::Dram, complete: dram.clone(), bench: dram };
-    let theirs = Programs { maker: Maker::Llama, bench: peer, complete };
-    let work = Workload { model, prompt, decode, threads };
-    Ok(Arguments { work, rounds, programs: [ours, theirs], record, machine })
 }
 
 /// The `dram` in the folder of this program.
@@ -77,84 +82,78 @@ fn beside_this() -> Result<PathBuf, Box<dyn Error>> {
     if path.is_file() { Ok(path) } else { Err(missing.into()) }
 }
 
-/// Measures one program once; returns what it says of its build.
-fn measure(
-    programs: &Programs,
-    work: &Workload,
-    round: usize,
-    measurements: &mut Vec<Measurement>,
-) -> Result<String, Box<dyn Error>> {
-    let speeds = programs.speeds(work)?;
-    let tests = [("pp", work.prompt, speeds.prompt), ("tg", work.decode, speeds.decode)];
-    for (kind, tokens, value) in tests {
-        let (program, test) = (programs.maker.name(), format!("{kind}{tokens}"));
-        eprintln!("{program:10} {test:8} {value:10.2} tokens/s");
-        measurements.push(Measurement { program, test, round, value, unit: "tokens/s" });
-    }
-    let said =
-        |key: &str| speeds.said.first().map(|test| test[key].to_string()).unwrap_or_default();
-    Ok(["build_commit", "build_number", "backends"]
-        .map(|key| format!("{key} {}", said(key)))
-        .join(", "))
-}
-
-/// Times both programs from start to first token; the measurements before have warmed the file.
-fn first_tokens(
-    arguments: &Arguments,
-    measurements: &mut Vec<Measurement>,
-) -> Result<(), Box<dyn Error>> {
-    for round in 0..arguments.rounds {
-        for programs in &arguments.programs {
-            let value = 1e3 * programs.first_token_seconds(&arguments.work)?;
-            let (program, test) = (programs.maker.name(), "first_token".into());
-            eprintln!("{program:10} {test:8} {value:10.2} ms");
-            measurements.push(Measurement { program, test, round, value, unit: "ms" });
+impl Contest {
+    /// Measures both programs in turn; returns what each said of itself last.
+    fn speeds(&self, measurements: &mut Vec<Measurement>) -> Result<[String; 2], Box<dyn Error>> {
+        let mut said = [String::new(), String::new()];
+        for round in 0..self.rounds {
+            for (programs, said) in self.programs.iter().zip(&mut said) {
+                let speeds = programs.speeds(&self.work)?;
+                let read = ("pp", self.work.prompt, speeds.prompt);
+                for (kind, tokens, value) in [read, ("tg", self.work.generate, speeds.generate)] {
+                    let test = format!("{kind}{tokens}");
+                    measurements.push(programs.measurement(test, round, value, "tokens/s"));
+                }
+                *said = speeds.said;
+            }
         }
+        Ok(said)
     }
-    Ok(())
-}
 
-/// Prints, for each test, both medians and the ratio with its range over rounds.
-fn report(arguments: &Arguments, measurements: &[Measurement]) {
-    let Workload { prompt, decode, .. } = arguments.work;
-    let tests = [format!("pp{prompt}"), format!("tg{decode}"), "first_token".into()];
-    println!("{:12} {:>10} {:>10} {:>7}   range", "", "dram", "llama.cpp", "ratio");
-    for test in tests {
-        let values = |maker: Maker| -> Vec<f64> {
-            let own = measurements.iter().filter(|m| m.program == maker.name() && m.test == test);
-            own.map(|m| m.value).collect()
-        };
-        let (ours, theirs) = (values(Maker::Dram), values(Maker::Llama));
-        let ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(a, b)| a / b).collect();
-        let (least, most) = range(&ratios);
-        let unit = measurements.iter().find(|m| m.test == test).map_or("", |m| m.unit);
-        let (ours, theirs) = (median(&ours), median(&theirs));
-        let ratio = ours / theirs;
-        println!(
-            "{test:12} {ours:10.2} {theirs:10.2} {ratio:7.3}   {least:.3} to {most:.3}   {unit}"
-        );
+    /// Times both programs from start to first token; what was measured before has warmed the
+    /// file.
+    fn first_tokens(&self, measurements: &mut Vec<Measurement>) -> Result<(), Box<dyn Error>> {
+        for round in 0..self.rounds {
+            for programs in &self.programs {
+                let value = 1e3 * programs.first_token_seconds(&self.work)?;
+                measurements.push(programs.measurement("first_token".into(), round, value, "ms"));
+            }
+        }
+        Ok(())
     }
-}
 
-/// Everything needed to judge the numbers or to measure again.
-fn provenance(arguments: &Arguments, build: &str, load: &str) -> Result<String, Box<dyn Error>> {
-    let Arguments { work, rounds, programs: [ours, theirs], .. } = arguments;
-    let facts = [
-        ("date", machine::output("date", &["-u", "+%Y-%m-%dT%H:%M:%SZ"])),
-        ("git", machine::output("git", &["describe", "--always", "--dirty"])),
-        ("system", machine::output("uname", &["-srm"])),
-        ("cpu", machine::cpu()),
-        ("load at start", load.into()),
-        ("rustc", machine::output("rustc", &["-vV"]).replace('\n', ", ")),
-        ("model", format!("{}, sha256 {}", file_name(&work.model), machine::sha256(&work.model)?)),
-        ("dram", command(&ours.bench, ours.bench_arguments(work))),
-        ("dram, first token", command(&ours.complete, ours.complete_arguments(work))),
-        ("peer", command(&theirs.bench, theirs.bench_arguments(work))),
-        ("peer, first token", command(&theirs.complete, theirs.complete_arguments(work))),
-        ("peer's build", format!("{build}; {}", machine::cmake_flags(&theirs.bench))),
-        ("rounds", format!("{rounds}, dram and peer in turn")),
-    ];
-    Ok(facts.iter().map(|(name, fact)| format!("{name}: {fact}\n")).collect())
+    /// Prints, for each test, both medians and the ratio with its range over rounds.
+    fn report(&self, measurements: &[Measurement]) {
+        let Workload { prompt, generate, .. } = self.work;
+        println!("{:12} {:>10} {:>10} {:>7}   range", "", "dram", "llama.cpp", "ratio");
+        for test in [format!("pp{prompt}"), format!("tg{generate}"), "first_token".into()] {
+            let own = |maker: Maker| {
+                let own = measurements.iter().filter(|m| m.program == maker.name());
+                own.filter(|m| m.test == test).map(|m| m.value).collect::<Vec<_>>()
+            };
+            let (ours, theirs) = (own(Maker::Dram), own(Maker::Llama));
+            let ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(a, b)| a / b).collect();
+            let (least, most) = range(&ratios);
+            let (ours, theirs) = (median(&ours), median(&theirs));
+            let ratio = ours / theirs;
+            println!("{test:12} {ours:10.2} {theirs:10.2} {ratio:7.3}   {least:.3} to {most:.3}");
+        }
+        println!("pp and tg in tokens/s, first_token in ms");
+    }
+
+    /// Everything needed to judge the numbers or to measure again.
+    fn provenance(&self, said: &[String; 2], load: &str) -> Result<String, Box<dyn Error>> {
+        let Self { work, rounds, programs: [ours, theirs] } = self;
+        let model = machine::sha256(&work.model)?;
+        let facts = [
+            ("date", machine::output("date", &["-u", "+%Y-%m-%dT%H:%M:%SZ"])),
+            ("git", machine::output("git", &["describe", "--always", "--dirty"])),
+            ("system", machine::output("uname", &["-srm"])),
+            ("cpu", machine::cpu()),
+            ("load at start", load.into()),
+            ("rustc", machine::output("rustc", &["-vV"]).replace('\n', ", ")),
+            ("model", format!("{}, sha256 {model}", file_name(&work.model))),
+            ("dram", command(&ours.bench, ours.bench_arguments(work))),
+            ("dram, first token", command(&ours.complete, ours.complete_arguments(work))),
+            ("dram says", said[0].clone()),
+            ("peer", command(&theirs.bench, theirs.bench_arguments(work))),
+            ("peer, first token", command(&theirs.complete, theirs.complete_arguments(work))),
+            ("peer says", said[1].clone()),
+            ("peer's build", machine::cmake_flags(&theirs.bench)),
+            ("rounds", format!("{rounds}, dram and peer in turn")),
+        ];
+        Ok(facts.iter().map(|(name, fact)| format!("{name}: {fact}\n")).collect())
+    }
 }
 
 fn file_name(path: &Path) -> String {
