@@ -2,8 +2,8 @@
 
 use core::arch::x86_64::{
     __m128i, __m256, __m256i, _MM_HINT_T0, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch,
-    _mm256_cvtph_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_set1_epi32, _mm256_storeu_ps,
-    _mm256_storeu_si256,
+    _mm_storeu_si128, _mm256_cvtph_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_set1_epi32,
+    _mm256_storeu_ps, _mm256_storeu_si256,
 };
 
 /// `N` bytes at `offset`; the check vanishes where both are constants.
@@ -78,6 +78,13 @@ pub(super) fn store(to: &mut [u8], v: __m256i) {
     let to: &mut [u8; 32] = to.first_chunk_mut().expect("there is room for a register");
     // SAFETY: the array is 32 writable bytes; the store needs no alignment.
     unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), v) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn store16(to: &mut [u8; 16], v: __m128i) {
+    // SAFETY: the array is 16 writable bytes; the store needs no alignment.
+    unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), v) }
 }
 
 #[inline]

@@ -121,12 +121,26 @@ impl Unit {
 
 /// Eight rows where they lie.
 struct Blocks<'a, T, const B: usize> {
-    blocks: &'a [[u8; B]],
-    rows: usize,
     order: Order,
+    /// All blocks, in order.
+    blocks: &'a [[u8; B]],
+    /// In [`Order::Rows`], those of each row; in place of rows that are missing stands the first.
+    rows: [&'a [[u8; B]]; EIGHT],
     /// The tile made of one block of each row.
     scratch: [[u8; B]; EIGHT],
     tile: T,
+}
+
+impl<'a, T: Tile<B>, const B: usize> Blocks<'a, T, B> {
+    fn new(w: Eight<'a>) -> Self {
+        let blocks = w.bytes.as_chunks().0;
+        let row_blocks = blocks.len() / w.rows;
+        let mut rows = [&blocks[..row_blocks]; EIGHT];
+        for (to, row) in rows.iter_mut().zip(blocks.chunks_exact(row_blocks)) {
+            *to = row;
+        }
+        Self { order: w.order, blocks, rows, scratch: [[0; B]; EIGHT], tile: T::NEW }
+    }
 }
 
 /// Bytes of tiles asked for before they are needed.
@@ -145,8 +159,7 @@ impl<T: Tile<B>, const B: usize> Source for Blocks<'_, T, B> {
             Order::Tiles => &self.blocks.as_chunks().0[block],
             Order::Rows => {
                 if i == 0 {
-                    let fields = const { T::FORMAT.fields() };
-                    interleave(fields, self.blocks, self.rows, block, &mut self.scratch);
+                    interleave::<T, B>(&self.rows, block, &mut self.scratch);
                 }
                 &self.scratch
             }
@@ -187,9 +200,7 @@ pub(super) fn product<T: Tile<B>, const B: usize>(
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
-    let blocks = w.bytes.as_chunks().0;
-    let scratch = [[0; B]; EIGHT];
-    let mut source = Blocks { blocks, rows: w.rows, order: w.order, scratch, tile: T::NEW };
+    let mut source = Blocks::<T, B>::new(w);
     if y.len() <= FEW {
         return columns(x, y, &mut source);
     }
@@ -277,9 +288,10 @@ impl<'a> Column<'a> {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn sums<S: Source, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [__m256i; N] {
-    let offsets = _mm256_mullo_epi16(w.s, _mm256_set1_epi16(-S::Kind::OFFSET));
     let mut sums = [_mm256_setzero_si256(); N];
     if S::Kind::OFFSET != 0 {
+        let offset = _mm256_set1_epi16(-S::Kind::OFFSET);
+        let offsets = if S::Kind::HALVES { _mm256_mullo_epi16(w.s, offset) } else { offset };
         for c in 0..N {
             sums[c] = _mm256_madd_epi16(repeat_pair(x[c].sums[i]), offsets);
         }
