@@ -22,8 +22,15 @@ mod kernels;
 mod panel;
 mod scalar;
 
+#[cfg(target_arch = "aarch64")]
+#[macro_use]
+mod arm;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod dotprod;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 
 pub use columns::Columns;
 pub use float::exp;
@@ -31,6 +38,13 @@ pub use kernels::{Kernels, all, best, named};
 pub use panel::Panel;
 
 /// Every table of this build beside `scalar`, fastest first; `None` where the CPU lacks it.
+#[cfg(target_arch = "aarch64")]
+fn detected() -> [Option<&'static Kernels>; 2] {
+    [arm!(dotprod, ["neon", "dotprod"], dotprod::Sdot), arm!(neon, ["neon"], neon::Smlal)]
+}
+
+/// Every table of this build beside `scalar`, fastest first; `None` where the CPU lacks it.
+#[cfg(not(target_arch = "aarch64"))]
 fn detected() -> [Option<&'static Kernels>; 1] {
     #[cfg(target_arch = "x86_64")]
     return [isa!(

@@ -1,0 +1,47 @@
+//! What the tables of 64-bit ARM share: how the bytes of each format become registers, and the
+//! product. Its instruction sets differ in how they multiply: [`crate::neon`], [`crate::dotprod`].
+
+pub(crate) mod any;
+pub(crate) mod lanes;
+pub(crate) mod product;
+pub(crate) mod q4_0;
+pub(crate) mod q4_1;
+pub(crate) mod q8_0;
+mod tile;
+
+use crate::float::Widen;
+use core::arch::aarch64::vld1q_u16;
+
+/// [`Widen`] in two instructions.
+pub(crate) struct Fcvtl;
+
+impl Widen for Fcvtl {
+    #[inline(always)]
+    fn widen(halves: &[u16; 8]) -> [f32; 8] {
+        // SAFETY: 8 halves are 16 readable bytes; the load needs no alignment.
+        let halves = unsafe { vld1q_u16(halves.as_ptr()) };
+        // SAFETY: only functions compiled with "neon" name this type, in the `isa!` lines of ARM.
+        let floats = unsafe { lanes::widen(halves) };
+        // SAFETY: two vectors of 4 floats have the size and every valid state of the array.
+        unsafe { core::mem::transmute(floats) }
+    }
+}
+
+/// The table of one instruction set: its name, features and [`product::Isa`].
+macro_rules! arm {
+    ($name:ident, $features:tt, $isa:ty) => {
+        isa!(
+            $name,
+            is_aarch64_feature_detected,
+            $features,
+            arm::Fcvtl,
+            true,
+            [
+                Q4_0: arm::q4_0::multiply::<$isa>,
+                Q4_1: arm::q4_1::multiply::<$isa>,
+                Q8_0: arm::q8_0::multiply::<$isa>,
+                _: arm::any::multiply::<$isa>,
+            ]
+        )
+    };
+}

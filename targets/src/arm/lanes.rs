@@ -1,0 +1,120 @@
+//! Loads and stores: the only unsafe operations that formats need.
+
+use core::arch::aarch64::{
+    float32x4_t, int8x16_t, int16x8_t, uint8x16_t, uint16x8_t, vcvt_f32_f16, vcvt_high_f32_f16,
+    vdupq_laneq_s32, vget_low_f16, vld1q_f32, vld1q_s8, vld1q_u8, vld1q_u16, vld2q_s16,
+    vreinterpretq_f16_u16, vreinterpretq_s8_s32, vreinterpretq_s32_s8, vst1q_f32, vst1q_u8,
+    vst2q_s16,
+};
+use core::arch::asm;
+
+/// `N` bytes at `offset`; the check vanishes where both are constants.
+#[inline]
+pub(super) fn at<const N: usize>(bytes: &[u8], offset: usize) -> &[u8; N] {
+    bytes[offset..].first_chunk().expect("blocks have their fields")
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn load(bytes: &[u8; 16]) -> uint8x16_t {
+    // SAFETY: the array is 16 readable bytes; the load needs no alignment.
+    unsafe { vld1q_u8(bytes.as_ptr()) }
+}
+
+/// Four weights of each of eight rows: 0 to 3, and 4 to 7.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn group(bytes: &[u8; 32]) -> [uint8x16_t; 2] {
+    [load(at(bytes, 0)), load(at(bytes, 16))]
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn signed(bytes: &[i8; 16]) -> int8x16_t {
+    // SAFETY: the array is 16 readable bytes; the load needs no alignment.
+    unsafe { vld1q_s8(bytes.as_ptr()) }
+}
+
+/// Each lane of 32 bits, in all lanes of a register.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn repeat(bytes: int8x16_t) -> [int8x16_t; 4] {
+    let lanes = vreinterpretq_s32_s8(bytes);
+    [
+        vdupq_laneq_s32::<0>(lanes),
+        vdupq_laneq_s32::<1>(lanes),
+        vdupq_laneq_s32::<2>(lanes),
+        vdupq_laneq_s32::<3>(lanes),
+    ]
+    .map(|lane| vreinterpretq_s8_s32(lane))
+}
+
+/// Eight half floats, widened.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn halves(bytes: &[u8; 16]) -> [float32x4_t; 2] {
+    // SAFETY: the array is 16 readable bytes; the load needs no alignment.
+    widen(unsafe { vld1q_u16(bytes.as_ptr().cast()) })
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn widen(halves: uint16x8_t) -> [float32x4_t; 2] {
+    let halves = vreinterpretq_f16_u16(halves);
+    [vcvt_f32_f16(vget_low_f16(halves)), vcvt_high_f32_f16(halves)]
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn floats(floats: &[f32; 8]) -> [float32x4_t; 2] {
+    [0, 4].map(|first| {
+        // SAFETY: `first` and the three after it are in the array; the load needs no alignment.
+        unsafe { vld1q_f32(floats[first..first + 4].as_ptr()) }
+    })
+}
+
+/// The first integers of eight pairs, and the second.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn pairs(pairs: &[[i16; 2]; 8]) -> [int16x8_t; 2] {
+    // SAFETY: the array is 32 readable bytes; the load needs no alignment.
+    let pairs = unsafe { vld2q_s16(pairs.as_ptr().cast()) };
+    [pairs.0, pairs.1]
+}
+
+/// Writes the first 16 bytes of `to`.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn store(to: &mut [u8], v: uint8x16_t) {
+    let to: &mut [u8; 16] = to.first_chunk_mut().expect("there is room for a register");
+    // SAFETY: the array is 16 writable bytes; the store needs no alignment.
+    unsafe { vst1q_u8(to.as_mut_ptr(), v) }
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn store_floats(to: &mut [f32; 8], v: [float32x4_t; 2]) {
+    for (to, v) in to.as_chunks_mut::<4>().0.iter_mut().zip(v) {
+        // SAFETY: the array is 16 writable bytes; the store needs no alignment.
+        unsafe { vst1q_f32(to.as_mut_ptr(), v) }
+    }
+}
+
+/// The inverse of [`pairs`].
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn store_pairs(to: &mut [[i16; 2]; 8], [first, second]: [int16x8_t; 2]) {
+    let pairs = core::arch::aarch64::int16x8x2_t(first, second);
+    // SAFETY: the array is 32 writable bytes; the store needs no alignment.
+    unsafe { vst2q_s16(to.as_mut_ptr().cast(), pairs) }
+}
+
+/// Asks for the cache line `AHEAD` bytes after `bytes`, which may lie anywhere.
+#[inline(always)]
+pub(super) fn prefetch<const AHEAD: usize>(bytes: &[u8]) {
+    // SAFETY: a hint reads nothing, whatever the address.
+    unsafe {
+        asm!("prfm pldl1keep, [{}, {}]", in(reg) bytes.as_ptr(), const AHEAD,
+            options(nostack, preserves_flags, readonly));
+    }
+}

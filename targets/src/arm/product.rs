@@ -1,0 +1,382 @@
+//! The one product: eight rows, whose integers lie in registers, times up to four columns.
+//!
+//! ```text
+//! registers  group g: weights 4 g .. 4 g + 4 of  row 0 | row 1 | row 2 | row 3     of bytes
+//!                                                row 4 | row 5 | row 6 | row 7
+//! ```
+//!
+//! A group is multiplied with the same four numbers of a column, so that the sums of a row come
+//! to lie in the lane of the row. A format's offset comes off through the sums of activations:
+//! `Σ (u − o) x = Σ u x − o Σ x`, exactly; in panels it is off already.
+
+use super::lanes::{self, floats, group, pairs, prefetch, store_floats, store_pairs};
+use super::tile::interleave;
+use crate::Panel;
+use crate::kernels::Eight;
+use core::arch::aarch64::{
+    float32x4_t, int8x16_t, int16x4_t, int16x8_t, int32x4_t, vcvtq_f32_s32, vdup_n_s16,
+    vdupq_n_f32, vdupq_n_s8, vdupq_n_s16, vdupq_n_s32, vfmaq_f32, vfmaq_n_f32, vget_high_s16,
+    vget_low_s16, vmlal_lane_s16, vmlaq_s32, vmovl_high_s16, vmovl_s16, vmull_lane_s16,
+    vmulq_n_f32, vmulq_s32, vreinterpretq_s8_u8, vreinterpretq_u8_s8, vset_lane_s16, vshlq_n_s16,
+    vshrq_n_s16, vsliq_n_s16, vsubq_s8,
+};
+use core::marker::PhantomData;
+use dram_quant::{EIGHT, Format, Order, Q8, UNIT};
+
+/// What the integers of a format's units are.
+pub(crate) trait Kind {
+    /// The largest magnitude of an integer.
+    const LARGEST: i16;
+    /// How much larger integers are than the weights.
+    const OFFSET: i8 = 0;
+    /// Whether the halves of a unit have integer factors, [`Unit::s`] and [`Unit::n`].
+    const HALVES: bool = false;
+    /// Whether weights have a minimum.
+    const MIN: bool = false;
+}
+
+/// How the tiles of a format, of blocks of `B` bytes, become registers.
+pub(crate) trait Tile<const B: usize>: Kind {
+    const FORMAT: Format;
+
+    /// A value to begin any row with.
+    const NEW: Self;
+
+    /// Unit `i` of a tile; units of a tile are asked for in order.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; B]; EIGHT], i: usize) -> Unit;
+}
+
+/// Where the units of eight rows come from.
+pub(crate) trait Source {
+    type Kind: Kind;
+
+    /// Unit `i`; units of a row are asked for in order.
+    ///
+    /// One place alone calls it with each `CALLER`: then the compiler inlines it, however long.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit;
+}
+
+/// How an instruction set multiplies.
+pub(crate) trait Isa {
+    /// Multiplies with columns `first..first + N`, units in order.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn pass<S: Source, const N: usize>(
+        w: &mut S,
+        x: Q8<'_>,
+        first: usize,
+        y: &mut [[f32; EIGHT]],
+    );
+}
+
+/// Unit of eight rows in registers, a lane of 32 bits a row.
+pub(crate) struct Unit {
+    /// Integers, in groups of four.
+    pub q: [[int8x16_t; 2]; 8],
+    /// Scales.
+    pub d: [float32x4_t; 2],
+    /// Minima; read where [`Kind::MIN`].
+    pub m: [float32x4_t; 2],
+    /// Scales of each half, a lane of 16 bits a row; read where [`Kind::HALVES`].
+    pub s: [int16x8_t; 2],
+    /// Factors of the minimum in each half; read where both are.
+    pub n: [int16x8_t; 2],
+}
+
+impl Unit {
+    /// One with a scale.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(super) fn new(q: [[int8x16_t; 2]; 8], d: [float32x4_t; 2]) -> Self {
+        let (m, one) = ([vdupq_n_f32(0.0); 2], [vdupq_n_s16(1); 2]);
+        Self { q, d, m, s: one, n: one }
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn from_panel(panel: &Panel<'_>, i: usize) -> Self {
+        let mut q = [[vdupq_n_s8(0); 2]; 8];
+        for (q, bytes) in q.iter_mut().zip(panel.q[i].as_chunks().0) {
+            *q = group(bytes).map(|q| vreinterpretq_s8_u8(q));
+        }
+        let factors = pairs(&panel.s[i]);
+        let s = factors.map(|s| vshrq_n_s16::<8>(vshlq_n_s16::<8>(s)));
+        let n = factors.map(|n| vshrq_n_s16::<8>(n));
+        Self { q, d: floats(&panel.d[i]), m: floats(&panel.m[i]), s, n }
+    }
+
+    /// Writes the unit without its offset; factors share 16 bits, `s` the lower half.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn to_panel<K: Kind>(&self, panel: &mut Panel<'_>, i: usize) {
+        for (q, bytes) in self.q.as_flattened().iter().zip(panel.q[i].as_chunks_mut::<16>().0) {
+            lanes::store(bytes, vreinterpretq_u8_s8(vsubq_s8(*q, vdupq_n_s8(K::OFFSET))));
+        }
+        store_floats(&mut panel.d[i], self.d);
+        if K::MIN {
+            store_floats(&mut panel.m[i], self.m);
+        }
+        if K::HALVES {
+            let [s, n] = [self.s, self.n];
+            store_pairs(&mut panel.s[i], [0, 1].map(|h| vsliq_n_s16::<8>(s[h], n[h])));
+        }
+    }
+}
+
+/// Tiles where they lie.
+struct Tiles<'a, T, const B: usize> {
+    blocks: &'a [[u8; B]],
+    tile: T,
+}
+
+/// Bytes of tiles asked for before they are needed.
+const AHEAD: usize = 2048;
+
+impl<T: Tile<B>, const B: usize> Source for Tiles<'_, T, B> {
+    type Kind = T;
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit {
+        let units = const { T::FORMAT.weights() / UNIT };
+        let tile = &self.blocks.as_chunks().0[i / units];
+        let unit_bytes = const { T::FORMAT.bytes() * UNIT / T::FORMAT.weights() * EIGHT };
+        let here = &tile.as_flattened()[i % units * unit_bytes..];
+        prefetch::<AHEAD>(here);
+        if unit_bytes > 64 {
+            prefetch::<{ AHEAD + 64 }>(here);
+        }
+        if unit_bytes > 128 {
+            prefetch::<{ AHEAD + 128 }>(here);
+        }
+        // SAFETY: the CPU has the features because this function has them.
+        unsafe { self.tile.unit::<CALLER>(tile, i % units) }
+    }
+}
+
+/// Rows where they lie.
+struct Rows<'a, T, const B: usize> {
+    blocks: &'a [[u8; B]],
+    rows: usize,
+    /// The tile made of one block of each row.
+    scratch: [[u8; B]; EIGHT],
+    tile: T,
+}
+
+impl<T: Tile<B>, const B: usize> Source for Rows<'_, T, B> {
+    type Kind = T;
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit {
+        let units = const { T::FORMAT.weights() / UNIT };
+        if i.is_multiple_of(units) {
+            let fields = const { T::FORMAT.fields() };
+            interleave(fields, self.blocks, self.rows, i / units, &mut self.scratch);
+        }
+        // SAFETY: the CPU has the features because this function has them.
+        unsafe { self.tile.unit::<CALLER>(&self.scratch, i % units) }
+    }
+}
+
+/// Eight rows unpacked, from which the offset of `K` was taken.
+struct Unpacked<'a, K> {
+    panel: &'a Panel<'a>,
+    kind: PhantomData<K>,
+}
+
+impl<K: Kind> Kind for Unpacked<'_, K> {
+    const LARGEST: i16 = {
+        let (least, largest) = (K::OFFSET as i16, K::LARGEST - K::OFFSET as i16);
+        if least > largest { least } else { largest }
+    };
+    const HALVES: bool = K::HALVES;
+    const MIN: bool = K::MIN;
+}
+
+impl<K: Kind> Source for Unpacked<'_, K> {
+    type Kind = Self;
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit {
+        Unit::from_panel(self.panel, i)
+    }
+}
+
+/// Columns in a pass.
+const FEW: usize = 4;
+
+/// Multiplies eight rows in blocks of `B` bytes with every column: where they lie if one pass
+/// does it, else unpacked.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
+    w: Eight<'_>,
+    x: Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
+    let blocks = w.bytes.as_chunks().0;
+    match w.order {
+        Order::Tiles => {
+            let mut tiles = Tiles { blocks, tile: T::NEW };
+            if y.len() <= FEW {
+                return columns::<I, _>(&mut tiles, x, y);
+            }
+            fill(&mut tiles, x.len / UNIT, panel);
+        }
+        Order::Rows => {
+            let scratch = [[0; B]; EIGHT];
+            let mut rows = Rows { blocks, rows: w.rows, scratch, tile: T::NEW };
+            if y.len() == 1 {
+                // SAFETY: `I` is named only by the table that has its features.
+                return unsafe { I::pass::<_, 1>(&mut rows, x, 0, y) };
+            }
+            fill(&mut rows, x.len / UNIT, panel);
+        }
+    }
+    panel_product::<I, T>(panel, x, y);
+}
+
+/// Unpacks eight rows.
+#[inline]
+#[target_feature(enable = "neon")]
+fn fill<S: Source>(w: &mut S, units: usize, panel: &mut Panel<'_>) {
+    for i in 0..units {
+        // SAFETY: the CPU has the features because this function has them.
+        unsafe { w.unit::<0>(i) }.to_panel::<S::Kind>(panel, i);
+    }
+}
+
+/// Multiplies a panel with every column.
+#[target_feature(enable = "neon")]
+pub(super) fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+    columns::<I, _>(&mut Unpacked::<K> { panel, kind: PhantomData }, x, y);
+}
+
+/// Multiplies with every column.
+#[inline]
+#[target_feature(enable = "neon")]
+fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+    let (fours, rest) = y.as_chunks_mut::<FEW>();
+    let first = fours.len() * FEW;
+    for (c, y) in fours.iter_mut().enumerate() {
+        // SAFETY: `I` is named only by the table that has its features.
+        unsafe { I::pass::<S, FEW>(w, x, c * FEW, y) };
+    }
+    match rest.len() {
+        // SAFETY: as above.
+        3 => unsafe { I::pass::<S, 3>(w, x, first, rest) },
+        // SAFETY: as above.
+        2 => unsafe { I::pass::<S, 2>(w, x, first, rest) },
+        // SAFETY: as above.
+        1 => unsafe { I::pass::<S, 1>(w, x, first, rest) },
+        _ => {}
+    }
+}
+
+/// One column of activations.
+#[derive(Clone, Copy)]
+pub(crate) struct Column<'a> {
+    pub q: &'a [[[i8; 16]; 2]],
+    pub d: &'a [f32],
+    pub ds: &'a [f32],
+    pub sums: &'a [[i16; 2]],
+}
+
+impl<'a> Column<'a> {
+    /// Columns `first..first + N`.
+    #[inline]
+    pub(crate) fn of<const N: usize>(x: Q8<'a>, first: usize) -> [Self; N] {
+        let units = x.len / UNIT;
+        core::array::from_fn(|c| {
+            let x = x.columns(first + c, 1);
+            let q = &x.q.as_chunks().0.as_chunks().0[..units];
+            Self { q, d: &x.d[..units], ds: &x.ds[..units], sums: &x.sums[..units] }
+        })
+    }
+}
+
+/// What the sum of a unit begins with: the offset times the sums of activations, taken off.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn begin<K: Kind>([low, high]: [i16; 2]) -> [int32x4_t; 2] {
+    if K::OFFSET == 0 {
+        return [vdupq_n_s32(0); 2];
+    }
+    let offset = vdup_n_s16(-i16::from(K::OFFSET));
+    [vmlal_lane_s16::<0>(vmull_lane_s16::<0>(offset, lane(low)), offset, lane(high)); 2]
+}
+
+/// [`begin`] for one half of a unit.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn begin_half<K: Kind>(sum: i16) -> [int32x4_t; 2] {
+    if K::OFFSET == 0 {
+        return [vdupq_n_s32(0); 2];
+    }
+    [vmull_lane_s16::<0>(vdup_n_s16(-i16::from(K::OFFSET)), lane(sum)); 2]
+}
+
+/// An integer in the first lane.
+#[inline]
+#[target_feature(enable = "neon")]
+fn lane(x: i16) -> int16x4_t {
+    vset_lane_s16::<0>(x, vdup_n_s16(0))
+}
+
+/// Writes the outputs of columns.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn store<const N: usize>(y: &mut [[f32; EIGHT]], outputs: [[float32x4_t; 2]; N]) {
+    for (y, outputs) in y.iter_mut().zip(outputs) {
+        store_floats(y, outputs);
+    }
+}
+
+/// The sums of the two halves times their factors.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn scaled(s: [int16x8_t; 2], [low, high]: [[int32x4_t; 2]; 2]) -> [int32x4_t; 2] {
+    let [s_low, s_high] = s.map(|s| [vmovl_s16(vget_low_s16(s)), vmovl_high_s16(s)]);
+    [0, 1].map(|r| vmlaq_s32(vmulq_s32(low[r], s_low[r]), high[r], s_high[r]))
+}
+
+/// Adds unit `i` of a column, whose integer sums are `sums`, to `acc`.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn add<K: Kind>(
+    acc: &mut [float32x4_t; 2],
+    w: &Unit,
+    sums: [int32x4_t; 2],
+    x: &Column<'_>,
+    i: usize,
+) {
+    for r in 0..2 {
+        let d = vmulq_n_f32(w.d[r], x.d[i]);
+        acc[r] = vfmaq_f32(acc[r], vcvtq_f32_s32(sums[r]), d);
+        if K::MIN && !K::HALVES {
+            acc[r] = vfmaq_n_f32(acc[r], w.m[r], x.ds[i]);
+        }
+    }
+    if K::MIN && K::HALVES {
+        let [low, high] = x.sums[i].map(|sum| lane(sum));
+        let [n_low, n_high] = w.n.map(|n| [vget_low_s16(n), vget_high_s16(n)]);
+        for r in 0..2 {
+            let sum = vmlal_lane_s16::<0>(vmull_lane_s16::<0>(n_low[r], low), n_high[r], high);
+            let minima = vmulq_n_f32(vcvtq_f32_s32(sum), x.d[i]);
+            acc[r] = vfmaq_f32(acc[r], w.m[r], minima);
+        }
+    }
+}

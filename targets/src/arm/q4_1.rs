@@ -1,0 +1,45 @@
+//! Q4_1: a scale, a minimum and nibbles.
+//!
+//! ```text
+//! byte of a tile  0        16       32                            160
+//!                 | 8 x d   | 8 x m  | 4 groups: nibbles of k and k + 16 |
+//! ```
+
+use super::lanes::{at, halves};
+use super::product::{Isa, Kind, Tile, Unit, product};
+use super::q4_0::nibbles;
+use crate::Panel;
+use crate::kernels::Eight;
+use dram_quant::{EIGHT, Format, Q8};
+
+#[allow(non_camel_case_types, reason = "the format's own name")]
+struct Q4_1;
+
+impl Kind for Q4_1 {
+    const LARGEST: i16 = 15;
+    const MIN: bool = true;
+}
+
+/// The product of eight rows.
+#[target_feature(enable = "neon")]
+pub(crate) fn multiply<I: Isa>(
+    w: Eight<'_>,
+    x: Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
+    product::<I, Q4_1, 20>(w, x, panel, y);
+}
+
+impl Tile<20> for Q4_1 {
+    const FORMAT: Format = Format::Q4_1;
+    const NEW: Self = Self;
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 20]; EIGHT], _: usize) -> Unit {
+        let tile = tile.as_flattened();
+        let m = halves(at(tile, 16));
+        Unit { m, ..Unit::new(nibbles(at(tile, 32)), halves(at(tile, 0))) }
+    }
+}
