@@ -11,10 +11,12 @@ mod decode;
 mod encode;
 mod fault;
 mod pre;
+mod source;
 mod special;
 mod split;
 #[cfg(feature = "template")]
 pub mod template;
+mod texts;
 mod unicode;
 mod vocab;
 

@@ -1,6 +1,6 @@
 //! Finding special tokens in text, before words are cut.
 
-use super::vocab::Texts;
+use super::texts::Texts;
 
 /// The tokens that are found as they are written, in the order of their texts.
 #[derive(Clone, Copy)]

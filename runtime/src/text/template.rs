@@ -5,6 +5,7 @@
 //! known, because it is rendered between two characters that occur in no text.
 
 mod date;
+mod namespaces;
 
 use super::chat::Message;
 use super::encode::Encoder;
@@ -16,36 +17,41 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 use minijinja_contrib::pycompat::unknown_method_callback;
 use std::string::{String, ToString};
+use std::thread;
 use std::vec::Vec;
 
-/// Bytes of the longest template that is read: several times the longest published.
-const SOURCE_MAX: usize = 1 << 18;
+/// Bytes of the longest template that is read: twice the longest published.
+const SOURCE_MAX: usize = 1 << 15;
 /// Bytes of the longest prompt.
 const PROMPT_MAX: usize = 1 << 24;
 /// What a template may spend: one for an instruction or for 64 bytes of text it makes.
-const FUEL: u64 = 1_000_000;
+const FUEL: u64 = 500_000;
 /// Calls inside calls.
 const DEPTH_MAX: usize = 100;
+/// Bytes of stack for reading and rendering. Both descend into expressions and values as deep as a
+/// template of [`SOURCE_MAX`] with [`FUEL`] can nest them; what is not used takes no memory.
+const STACK_BYTES: usize = 1 << 28;
 
 /// Around what a message says: noncharacters, which Unicode keeps for use inside programs.
 const START: char = '\u{FDD0}';
 const END: char = '\u{FDD1}';
 
 /// A chat template, checked for its syntax.
-pub struct Template<'s> {
-    environment: Environment<'s>,
+pub struct Template {
+    environment: Environment<'static>,
 }
 
-impl<'s> Template<'s> {
+impl Template {
     /// Reads a template in Jinja, as `tokenizer.chat_template` has it.
     ///
     /// # Errors
     ///
     /// If it is too long or no template.
-    pub fn new(source: &'s str) -> Result<Self, TemplateError> {
+    pub fn new(source: &str) -> Result<Self, TemplateError> {
         if source.len() > SOURCE_MAX {
             return Err(TemplateError::Long { found: source.len() });
         }
+        let source = namespaces::confine(source)?;
         let mut environment = Environment::new();
         environment.set_syntax(syntax()?);
         environment.set_fuel(Some(FUEL));
@@ -57,7 +63,9 @@ impl<'s> Template<'s> {
         environment.add_function("strftime_now", |format: &str| {
             date::now(format).map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))
         });
-        environment.add_template("chat", source).map_err(TemplateError::from)?;
+        environment.remove_global("namespace");
+        environment.add_function(namespaces::FUNCTION, minijinja::functions::namespace);
+        deeply(|| Ok(environment.add_template_owned("chat", source)?))?;
         Ok(Self { environment })
     }
 
@@ -70,6 +78,15 @@ impl<'s> Template<'s> {
     /// If the template fails, is too expensive, makes too long a prompt, or leaves out or changes
     /// what the last message says.
     pub fn render(
+        &self,
+        vocab: &Vocab<'_>,
+        messages: &[Message<'_>],
+        think: bool,
+    ) -> Result<Prompt, TemplateError> {
+        deeply(|| self.prompt(vocab, messages, think))
+    }
+
+    fn prompt(
         &self,
         vocab: &Vocab<'_>,
         messages: &[Message<'_>],
@@ -93,6 +110,17 @@ impl<'s> Template<'s> {
             _ => Ok(prompt),
         }
     }
+}
+
+/// Does work on a stack that it cannot overflow.
+fn deeply<T: Send>(
+    work: impl FnOnce() -> Result<T, TemplateError> + Send,
+) -> Result<T, TemplateError> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
+        let result = thread.map_err(|_| TemplateError::Expensive)?.join();
+        result.unwrap_or(Err(TemplateError::Expensive))
+    })
 }
 
 /// Lines that hold only a block leave no space behind: chat templates are written for that.

@@ -1,0 +1,207 @@
+//! What a model's file says about its vocabulary, checked.
+
+use super::bpe;
+use super::fault::TextFault;
+use super::pre::Pre;
+use super::special::Specials;
+use super::split::{CLOSE, OPEN};
+use super::texts::Texts;
+use super::vocab::Kind;
+use crate::error::{Error, KeyFault, Name};
+use crate::model::{Array, Gguf, Number, Type};
+
+const TOKENS: &str = "tokenizer.ggml.tokens";
+const KINDS: &str = "tokenizer.ggml.token_type";
+const MERGES: &str = "tokenizer.ggml.merges";
+
+/// The most tokens and merges a vocabulary may have: several times the largest published.
+const TOKENS_MAX: usize = 1 << 20;
+const MERGES_MAX: usize = 1 << 21;
+
+/// What a file says about its vocabulary.
+pub(crate) struct Source<'a> {
+    pub(crate) tokens: Array<'a>,
+    pub(crate) kinds: Option<Array<'a>>,
+    merges: Array<'a>,
+    pub(crate) pre: Option<Pre>,
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn new(gguf: &Gguf<'a>) -> Result<Self, Error> {
+        let model: &str = gguf.get("tokenizer.ggml.model")?;
+        if model != "gpt2" {
+            return Err(Error::Text(TextFault::Model(Name::of(model))));
+        }
+        let pre: Option<&str> = gguf.find("tokenizer.ggml.pre")?;
+        let unknown = |name| Error::Text(TextFault::Pre(Name::of(name)));
+        let pre = pre.map(|name| Pre::named(name).ok_or_else(|| unknown(name))).transpose()?;
+        let tokens = texts(gguf, TOKENS, "tokens", TOKENS_MAX)?;
+        if tokens.is_empty() {
+            return Err(Error::key(TOKENS, KeyFault::Length { found: 0, must: 1 }));
+        }
+        let kinds = gguf.find(KINDS)?;
+        if let Some(kinds) = &kinds {
+            check_kinds(kinds, tokens.len())?;
+        }
+        let merges = texts(gguf, MERGES, "merges", MERGES_MAX)?;
+        Ok(Self { tokens, kinds, merges, pre })
+    }
+
+    pub(crate) fn sizes(&self) -> Sizes {
+        let specials = (0..).zip(self.tokens.strings());
+        let specials = specials.filter(|&(id, text)| self.is_special(id, text)).count();
+        Sizes {
+            tokens: self.tokens.len(),
+            id_slots: bpe::slots(self.tokens.len()).unwrap_or(usize::MAX),
+            merges: self.merges.len(),
+            merge_slots: bpe::slots(self.merges.len()).unwrap_or(usize::MAX),
+            specials,
+        }
+    }
+
+    pub(crate) fn fill_starts(&self, starts: &mut [u32]) -> Result<(), Error> {
+        let mut strings = self.tokens.strings();
+        for start in starts {
+            let offset = strings.offset();
+            *start = u32::try_from(offset).map_err(|_| {
+                let (found, most) = (offset, u32::MAX as usize);
+                Error::Text(TextFault::Many { what: "bytes of text", found, most })
+            })?;
+            strings.next();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn fill_merges(
+        &self,
+        texts: &Texts<'_>,
+        rows: &mut [[u32; 3]],
+        ranks: &mut [u32],
+    ) -> Result<(), Error> {
+        for (index, merge) in self.merges.strings().enumerate() {
+            let space = merge.iter().skip(1).position(|&byte| byte == b' ').map(|at| at + 1);
+            let (left, right) =
+                space.map(|at| (&merge[..at], &merge[at + 1..])).ok_or_else(|| {
+                    Error::Text(TextFault::Merge { index, found: Name::lossy(merge) })
+                })?;
+            let (left, right) = (left.iter().copied(), right.iter().copied());
+            let ids = [left.clone(), right.clone()].map(|text| texts.find(text));
+            let merged = texts.find(left.chain(right)).filter(|&id| self.is_text(texts, id));
+            if let ([Some(left), Some(right)], Some(merged)) = (ids, merged) {
+                rows[index] = [left, right, merged];
+                bpe::insert(rows, ranks, index as u32)
+                    .ok_or(Error::Text(TextFault::Crowded("merges")))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists the tokens that are found before words are cut, in the order of their texts.
+    pub(crate) fn specials<'m>(&self, texts: &Texts<'_>, specials: &'m mut [u32]) -> &'m [u32] {
+        let ids = (0..).zip(self.tokens.strings());
+        let ids = ids.filter(|&(id, text)| self.is_special(id, text)).map(|(id, _)| id);
+        specials.iter_mut().zip(ids).for_each(|(special, id)| *special = id);
+        specials.sort_unstable_by(|&a, &b| texts.get(a).cmp(&texts.get(b)));
+        specials
+    }
+
+    fn is_special(&self, id: u32, text: &[u8]) -> bool {
+        let kind = kind(self.kinds, id, text);
+        Specials::may_be(text) && !matches!(kind, Kind::Normal | Kind::Unused)
+    }
+
+    /// Whether merging may lead to a token: never to a mark.
+    pub(crate) fn is_text(&self, texts: &Texts<'_>, id: u32) -> bool {
+        let kind = texts.get(id).map(|text| kind(self.kinds, id, text));
+        matches!(kind, Some(Kind::Normal | Kind::UserDefined))
+    }
+
+    /// The id in a key, which must be one of the vocabulary's.
+    pub(crate) fn special_id(&self, gguf: &Gguf<'a>, key: &str) -> Result<Option<u32>, Error> {
+        match gguf.find::<u32>(key)? {
+            Some(id) if id as usize >= self.tokens.len() => {
+                let found = Number::Unsigned(id.into());
+                let must = "less than the number of tokens";
+                Err(Error::key(key, KeyFault::Number { found, must }))
+            }
+            id => Ok(id),
+        }
+    }
+}
+
+fn texts<'a>(
+    gguf: &Gguf<'a>,
+    key: &str,
+    what: &'static str,
+    most: usize,
+) -> Result<Array<'a>, Error> {
+    let array: Array<'_> = gguf.get(key)?;
+    let (found, must) = (array.ty(), "text");
+    match array.len() {
+        _ if found != Type::Str => Err(Error::key(key, KeyFault::Elements { found, must })),
+        found if found > most => Err(Error::Text(TextFault::Many { what, found, most })),
+        _ => Ok(array),
+    }
+}
+
+fn check_kinds(kinds: &Array<'_>, tokens: usize) -> Result<(), Error> {
+    let (found, must) = (kinds.ty(), "i32");
+    if !matches!(found, Type::I32 | Type::U32) {
+        return Err(Error::key(KINDS, KeyFault::Elements { found, must }));
+    }
+    let (found, must) = (kinds.len(), tokens);
+    if found != must {
+        return Err(Error::key(KINDS, KeyFault::Length { found, must }));
+    }
+    Ok(())
+}
+
+/// What a token is for, by its type in the file and, where converters differ, by its text:
+/// padding is unused, tags are marks, and a thought's tags are visible marks.
+pub(crate) fn kind(kinds: Option<Array<'_>>, id: u32, text: &[u8]) -> Kind {
+    let Some(kinds) = kinds else { return Kind::Normal };
+    match kinds.get(id as usize).and_then(|kind| kind.unsigned()) {
+        Some(1 | 6) => Kind::Normal,
+        Some(2..=4) if text == OPEN.as_bytes() || text == CLOSE.as_bytes() => Kind::Tag,
+        Some(2 | 3) => Kind::Control,
+        Some(4) if is_padding(text) => Kind::Unused,
+        Some(4) if text.starts_with(b"<") && text.ends_with(b">") => Kind::Tag,
+        Some(4) => Kind::UserDefined,
+        _ => Kind::Unused,
+    }
+}
+
+/// Whether a text is `[PAD…]` with a number, by which converters fill up the table.
+fn is_padding(text: &[u8]) -> bool {
+    let number = text.strip_prefix(b"[PAD").and_then(|text| text.strip_suffix(b"]"));
+    number.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
+}
+
+/// Lengths of the tables, in numbers of 32 bits.
+pub(crate) struct Sizes {
+    pub(crate) tokens: usize,
+    pub(crate) id_slots: usize,
+    pub(crate) merges: usize,
+    pub(crate) merge_slots: usize,
+    specials: usize,
+}
+
+impl Sizes {
+    pub(crate) fn numbers(&self) -> Result<usize, Error> {
+        let parts = [
+            Some(self.tokens),
+            Some(self.id_slots),
+            self.merges.checked_mul(3),
+            Some(self.merge_slots),
+            Some(256),
+            Some(self.specials),
+        ];
+        let sum = parts.into_iter().try_fold(0usize, |sum, part| sum.checked_add(part?));
+        sum.ok_or(Error::NoRoom { what: "the vocabulary", needed: usize::MAX, available: None })
+    }
+
+    /// With room to start at a multiple of 4.
+    pub(crate) fn bytes(&self) -> Result<usize, Error> {
+        Ok(self.numbers()? * 4 + 3)
+    }
+}
