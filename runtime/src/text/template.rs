@@ -37,17 +37,17 @@ const START: char = '\u{FDD0}';
 const END: char = '\u{FDD1}';
 
 /// A chat template, checked for its syntax.
-pub struct Template {
-    environment: Environment<'static>,
+pub struct Template<'s> {
+    environment: Environment<'s>,
 }
 
-impl Template {
+impl<'s> Template<'s> {
     /// Reads a template in Jinja, as `tokenizer.chat_template` has it.
     ///
     /// # Errors
     ///
     /// If it is too long or no template.
-    pub fn new(source: &str) -> Result<Self, TemplateError> {
+    pub fn new(source: &'s str) -> Result<Self, TemplateError> {
         if source.len() > SOURCE_MAX {
             return Err(TemplateError::Long { found: source.len() });
         }
@@ -103,7 +103,7 @@ impl Template {
         };
         let mut output = Output(Vec::new());
         let template = self.environment.get_template("chat")?;
-        template.render_captured_to(context, &mut output).map_err(|error| output.refused(error))?;
+        template.render_captured_to(context, &mut output)?;
         let prompt = Prompt::new(&String::from_utf8_lossy(&output.0))?;
         match messages.last() {
             Some(last) if !prompt.says(last) => Err(TemplateError::Lost),
@@ -203,16 +203,6 @@ impl Prompt {
 /// A prompt while it is written; refuses to grow past [`PROMPT_MAX`].
 struct Output(Vec<u8>);
 
-impl Output {
-    /// The reason for an error while rendering.
-    fn refused(&self, error: Error) -> TemplateError {
-        match error.kind() {
-            ErrorKind::WriteFailure => TemplateError::Prompt,
-            _ => error.into(),
-        }
-    }
-}
-
 impl std::io::Write for Output {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         if self.0.len() + bytes.len() > PROMPT_MAX {
@@ -253,14 +243,18 @@ pub enum TemplateError {
 
 impl From<Error> for TemplateError {
     fn from(error: Error) -> Self {
-        if error.kind() == ErrorKind::OutOfFuel {
-            return Self::Expensive;
+        match error.kind() {
+            ErrorKind::OutOfFuel => Self::Expensive,
+            ErrorKind::WriteFailure => Self::Prompt,
+            kind => {
+                let reason = error.detail().map_or_else(|| kind.to_string(), str::to_string);
+                Self::Failed { reason, line: error.line() }
+            }
         }
-        let reason = error.detail().map_or_else(|| error.kind().to_string(), str::to_string);
-        Self::Failed { reason, line: error.line() }
     }
 }
 
+/// What is wrong; what to use instead is for whoever knows whether a built-in format suits.
 impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the file's chat template ")?;
@@ -273,8 +267,7 @@ impl fmt::Display for TemplateError {
             Self::Expensive => f.write_str("is too expensive to render"),
             Self::Prompt => write!(f, "makes a prompt of more than {PROMPT_MAX} bytes"),
             Self::Lost => f.write_str("leaves out or changes what a message says"),
-        }?;
-        f.write_str("; use a built-in chat format instead")
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 use super::TemplateError;
 use core::ops::Range;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::format;
 use std::string::String;
@@ -20,7 +21,7 @@ pub(super) const FUNCTION: &str = "dram_namespace";
 /// # Errors
 ///
 /// If it has the name of such a namespace anywhere without an attribute, or [`FUNCTION`].
-pub(super) fn confine(source: &str) -> Result<String, TemplateError> {
+pub(super) fn confine(source: &str) -> Result<Cow<'_, str>, TemplateError> {
     let words = words(source);
     let definitions = (0..words.len()).filter(|&i| defines(source, &words, i));
     let definitions: BTreeSet<usize> = definitions.map(|i| i + 1).collect();
@@ -41,8 +42,11 @@ pub(super) fn confine(source: &str) -> Result<String, TemplateError> {
             from = word.end;
         }
     }
+    if definitions.is_empty() {
+        return Ok(source.into());
+    }
     confined.push_str(&source[from..]);
-    Ok(confined)
+    Ok(confined.into())
 }
 
 /// Where runs of letters, digits and underscores lie.
