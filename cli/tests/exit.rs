@@ -1,4 +1,5 @@
 //! Exit codes and messages of what cannot be done.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod program;
 

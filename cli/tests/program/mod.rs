@@ -1,5 +1,6 @@
 //! The real program, and the real model it runs.
 #![allow(unreachable_pub, dead_code, reason = "each test takes what it needs")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
