@@ -23,14 +23,15 @@ pub(crate) fn arm() -> Outcome {
     require(EMULATOR, "qemu-user")?;
     CORES.iter().try_for_each(|core| {
         // Doc tests would need the documentation tool of the same compiler.
-        let crates = "-p dram-quant -p dram-targets -p dram-runtime --lib";
+        let crates = "-p dram-quant -p dram-targets -p dram-runtime --lib --tests";
         run(cargo(&format!("test --target {TARGET} {crates}"))
             .env("RUSTC", &rustc)
             .env("CARGO_TARGET_DIR", workspace().join("target/arm"))
             .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER)
             .env(
                 "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER",
-                format!("{EMULATOR} -cpu {core} -L {LIBRARIES}"),
+                // Loader and C library must be of one version, and Debian may have a second library.
+                format!("{EMULATOR} -cpu {core} -L {LIBRARIES} -E LD_LIBRARY_PATH={LIBRARIES}/lib"),
             ))
     })
 }
