@@ -136,7 +136,10 @@ impl fmt::Display for Error {
             Self::Parts(fault) => fault.fmt(f),
             Self::Text(fault) => fault.fmt(f),
             Self::Architecture(found) => {
-                write!(f, "general.architecture is \"{found}\", which is not supported; llama and qwen2 models are")
+                write!(
+                    f,
+                    "general.architecture is \"{found}\", which is not supported; llama and qwen2 models are"
+                )
             }
             Self::Session(fault) => fault.fmt(f),
             Self::NoRoom { what, needed, available: Some(available) } => {

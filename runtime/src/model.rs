@@ -20,7 +20,7 @@ pub use gguf::{Gguf, Key};
 pub use map::Map;
 #[cfg(feature = "std")]
 pub use pack::pack;
-pub use plan::{Layer, Plan, Slot};
 pub use part::{KEYS_MAX, TENSORS_MAX};
+pub use plan::{Layer, Plan, Slot};
 pub use tensor::Tensor;
 pub use value::{Array, FromValue, Number, Strings, Type, Value};

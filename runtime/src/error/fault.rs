@@ -154,7 +154,9 @@ impl fmt::Display for KeyFault {
             Self::Number { found, must } => write!(f, "is {found}, must be {must}"),
             Self::Length { found, must } => write!(f, "has {found} elements, must have {must}"),
             Self::Text => write!(f, "is text that is not UTF-8; {DAMAGED}"),
-            Self::Unsupported { must } => write!(f, "asks for what is not supported, must be {must}; take another model"),
+            Self::Unsupported { must } => {
+                write!(f, "asks for what is not supported, must be {must}; take another model")
+            }
         }
     }
 }
