@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod divergence;
+mod golden;
 mod kl;
 mod machine;
 mod median;
@@ -9,6 +10,7 @@ mod multiply;
 mod peer;
 mod record;
 mod reference;
+mod synth;
 mod versus;
 
 use clap::Parser;
@@ -18,10 +20,15 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "dram-bench")]
 enum Command {
+    /// Where our likeliest tokens, and those of a plain f32 forward pass, part from what llama.cpp
+    /// recorded
+    Golden(golden::Arguments),
     /// How far next-token distributions are from those of a plain f32 forward pass of the same
     /// weights, over windows of 512 tokens whose second halves are scored, as llama-perplexity
     /// does it
     Kl(kl::Arguments),
+    /// Writes a model of the exact shape and formats of an R1 distill, with random weights
+    Synth(synth::Arguments),
     /// dram and a peer's llama-bench in turn, then from start to first token with the
     /// llama-completion beside it; writes the numbers and where they come from to a record
     Versus(versus::Arguments),
@@ -29,7 +36,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Command::parse() {
+        Command::Golden(arguments) => golden::run(&arguments),
         Command::Kl(arguments) => kl::run(&arguments),
+        Command::Synth(arguments) => synth::run(&arguments),
         Command::Versus(arguments) => versus::run(&arguments),
     };
     match done {
