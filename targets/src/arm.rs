@@ -6,6 +6,9 @@ pub(crate) mod lanes;
 pub(crate) mod product;
 pub(crate) mod q4_0;
 pub(crate) mod q4_1;
+pub(crate) mod q4_k;
+pub(crate) mod q5_k;
+pub(crate) mod q6_k;
 pub(crate) mod q8_0;
 mod tile;
 
@@ -40,6 +43,9 @@ macro_rules! arm {
                 Q4_0: arm::q4_0::multiply::<$isa>,
                 Q4_1: arm::q4_1::multiply::<$isa>,
                 Q8_0: arm::q8_0::multiply::<$isa>,
+                Q4_K: arm::q4_k::multiply::<$isa>,
+                Q5_K: arm::q5_k::multiply::<$isa>,
+                Q6_K: arm::q6_k::multiply::<$isa>,
                 _: arm::any::multiply::<$isa>,
             ]
         )

@@ -6,8 +6,9 @@
 //! sdot                 row 0          | row 1          | row 2 | row 3       32 bits
 //! ```
 
-use crate::arm::lanes::signed;
-use crate::arm::product::{Column, Isa, Kind, Source, Unit, add, begin, begin_half, scaled, store};
+use crate::arm::product::{
+    Column, Isa, Kind, Source, Unit, activations, add, begin, scaled, store,
+};
 use core::arch::aarch64::{int8x16_t, int32x4_t, vdupq_n_f32};
 use core::arch::asm;
 use dram_quant::{EIGHT, Q8, UNIT};
@@ -24,48 +25,62 @@ impl Isa for Sdot {
         first: usize,
         y: &mut [[f32; EIGHT]],
     ) {
-        let columns = Column::of::<N>(x, first);
+        let units = w.units().min(x.len / UNIT);
+        let x = Column::of::<N>(x, first, units);
         let mut acc = [[vdupq_n_f32(0.0); 2]; N];
-        for i in 0..x.len / UNIT {
+        for i in 0..units {
             // SAFETY: the CPU has the features because this function has them.
             let w = unsafe { w.unit::<N>(i) };
-            for (acc, x) in acc.iter_mut().zip(&columns) {
-                let sums = sums::<S::Kind, N>(&w, &x.q[i], x.sums[i]);
-                add::<S::Kind>(acc, &w, sums, x, i);
-            }
+            let sums = sums::<S::Kind, N>(&w, &x, i);
+            add::<S::Kind, N>(&mut acc, &w, sums, &x, i);
         }
         store(y, acc);
     }
 }
 
-/// The integer sums of a unit, a lane a row.
+/// The integer sums of unit `i` for each column, a lane a row.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn sums<K: Kind, const CALLER: usize>(
-    w: &Unit,
-    x: &[[i8; 16]; 2],
-    sums: [i16; 2],
-) -> [int32x4_t; 2] {
-    let (low, high) = w.q.split_at(4);
-    let x = [signed(&x[0]), signed(&x[1])];
+fn sums<K: Kind, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [[int32x4_t; 2]; N] {
+    let q = activations(x, i);
     if K::HALVES {
-        let low = half(begin_half::<K>(sums[0]), low, x[0]);
-        let high = half(begin_half::<K>(sums[1]), high, x[1]);
-        return scaled(w.s, [low, high]);
+        let low = half::<N, 0>(begin::<K, N, 0>(x, i).map(|sum| [sum; 2]), w, &q);
+        let high = half::<N, 1>(begin::<K, N, 1>(x, i).map(|sum| [sum; 2]), w, &q);
+        return scaled(w, low, high);
     }
-    half(half(begin::<K>(sums), low, x[0]), high, x[1])
+    let low = half::<N, 0>(begin::<K, N, 2>(x, i).map(|sum| [sum; 2]), w, &q);
+    half::<N, 1>(low, w, &q)
 }
 
-/// `sums` and the products of four groups.
+/// `sums` and the products of half a unit.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn half(sums: [int32x4_t; 2], w: &[[int8x16_t; 2]], x: int8x16_t) -> [int32x4_t; 2] {
+fn half<const N: usize, const HALF: usize>(
+    sums: [[int32x4_t; 2]; N],
+    w: &Unit,
+    x: &[[int8x16_t; 2]; N],
+) -> [[int32x4_t; 2]; N] {
+    let groups = &w.q[HALF * 4..];
+    let x = x.map(|x| x[HALF]);
+    let sums = group::<N, 0>(sums, &groups[0], &x);
+    let sums = group::<N, 1>(sums, &groups[1], &x);
+    let sums = group::<N, 2>(sums, &groups[2], &x);
+    group::<N, 3>(sums, &groups[3], &x)
+}
+
+/// `sums` and the products of a group with lane `LANE` of each column.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+fn group<const N: usize, const LANE: usize>(
+    sums: [[int32x4_t; 2]; N],
+    w: &[int8x16_t; 2],
+    x: &[int8x16_t; N],
+) -> [[int32x4_t; 2]; N] {
     let mut sums = sums;
-    for (r, sums) in sums.iter_mut().enumerate() {
-        *sums = sdot::<0>(*sums, w[0][r], x);
-        *sums = sdot::<1>(*sums, w[1][r], x);
-        *sums = sdot::<2>(*sums, w[2][r], x);
-        *sums = sdot::<3>(*sums, w[3][r], x);
+    for c in 0..N {
+        for r in 0..2 {
+            sums[c][r] = sdot::<LANE>(sums[c][r], w[r], x[c]);
+        }
     }
     sums
 }

@@ -7,11 +7,13 @@
 //! addp, sadalp         row 0 | row 1 | row 2 | row 3         32 bits
 //! ```
 
-use crate::arm::lanes::{repeat, signed};
-use crate::arm::product::{Column, Isa, Kind, Source, Unit, add, begin, begin_half, scaled, store};
+use crate::arm::product::{
+    Column, Isa, Kind, Source, Unit, activations, add, begin, scaled, store,
+};
 use core::arch::aarch64::{
-    int8x16_t, int16x8_t, int32x4_t, vaddq_s32, vdupq_n_f32, vdupq_n_s16, vdupq_n_s32, vget_low_s8,
-    vmlal_high_s8, vmlal_s8, vpadalq_s16, vpaddq_s16, vpaddq_s32,
+    int8x16_t, int16x8_t, int32x4_t, vaddq_s32, vdupq_laneq_s32, vdupq_n_f32, vdupq_n_s16,
+    vdupq_n_s32, vget_low_s8, vmlal_high_s8, vmlal_s8, vpadalq_s16, vpaddq_s16, vpaddq_s32,
+    vreinterpretq_s8_s32, vreinterpretq_s32_s8,
 };
 use dram_quant::{EIGHT, Q8, UNIT};
 
@@ -27,34 +29,45 @@ impl Isa for Smlal {
         first: usize,
         y: &mut [[f32; EIGHT]],
     ) {
-        let columns = Column::of::<N>(x, first);
+        let units = w.units().min(x.len / UNIT);
+        let x = Column::of::<N>(x, first, units);
         let mut acc = [[vdupq_n_f32(0.0); 2]; N];
-        for i in 0..x.len / UNIT {
+        for i in 0..units {
             // SAFETY: the CPU has the features because this function has them.
             let w = unsafe { w.unit::<N>(i) };
-            for (acc, x) in acc.iter_mut().zip(&columns) {
-                let sums = sums::<S::Kind, N>(&w, &x.q[i], x.sums[i]);
-                add::<S::Kind>(acc, &w, sums, x, i);
-            }
+            let sums = sums::<S::Kind, N>(&w, &x, i);
+            add::<S::Kind, N>(&mut acc, &w, sums, &x, i);
         }
         store(y, acc);
     }
 }
 
-/// The integer sums of a unit, a lane a row.
+/// The integer sums of unit `i` for each column, a lane a row.
 #[inline]
 #[target_feature(enable = "neon")]
-fn sums<K: Kind, const CALLER: usize>(
-    w: &Unit,
-    x: &[[i8; 16]; 2],
-    sums: [i16; 2],
-) -> [int32x4_t; 2] {
-    let x = [signed(&x[0]), signed(&x[1])].map(|x| repeat(x));
+fn sums<K: Kind, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [[int32x4_t; 2]; N] {
+    let q = activations(x, i);
     if K::HALVES {
-        let half = |h: usize| groups::<K, 4>(begin_half::<K>(sums[h]), &w.q[h * 4..], &x[h]);
-        return scaled(w.s, [half(0), half(1)]);
+        let mut low = Sums::<N>::new();
+        low.half::<K, 0, 4>(w, &q);
+        let mut high = Sums::<N>::new();
+        high.half::<K, 1, 4>(w, &q);
+        let low = low.end::<K, 4>(begin::<K, N, 0>(x, i));
+        return scaled(w, low, high.end::<K, 4>(begin::<K, N, 1>(x, i)));
     }
-    groups::<K, 8>(begin::<K>(sums), &w.q, x.as_flattened())
+    let mut sums = Sums::<N>::new();
+    sums.half::<K, 0, 8>(w, &q);
+    sums.half::<K, 1, 8>(w, &q);
+    sums.end::<K, 8>(begin::<K, N, 2>(x, i))
+}
+
+/// Sums of products, for each column: registers 0 and 1 of the first four rows, 2 and 3 of the
+/// last.
+struct Sums<const N: usize> {
+    /// In 16 bits, four lanes a row.
+    deep: [[int16x8_t; 4]; N],
+    /// In 32 bits, two lanes a row.
+    wide: [[int32x4_t; 4]; N],
 }
 
 /// How many of `count` groups may be added in 16 bits, if activations are at most 127.
@@ -63,40 +76,87 @@ const fn depth(largest: i16, count: usize) -> usize {
     if depth < count { depth } else { count }
 }
 
-/// `sums` and the products of `COUNT` groups.
-#[inline]
-#[target_feature(enable = "neon")]
-fn groups<K: Kind, const COUNT: usize>(
-    sums: [int32x4_t; 2],
-    w: &[[int8x16_t; 2]],
-    x: &[int8x16_t],
-) -> [int32x4_t; 2] {
-    if const { depth(K::LARGEST, 2 * COUNT) == 2 * COUNT } {
-        let [a, b, c, d] = products(&w[..COUNT], x);
-        return [vpadalq_s16(sums[0], vpaddq_s16(a, b)), vpadalq_s16(sums[1], vpaddq_s16(c, d))];
+impl<const N: usize> Sums<N> {
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn new() -> Self {
+        Self { deep: [[vdupq_n_s16(0); 4]; N], wide: [[vdupq_n_s32(0); 4]; N] }
     }
-    let mut wide = [vdupq_n_s32(0); 4];
-    let depth = const { depth(K::LARGEST, COUNT) };
-    for first in (0..COUNT).step_by(depth) {
-        let deep = products(&w[first..first + depth], &x[first..]);
-        for (wide, deep) in wide.iter_mut().zip(deep) {
-            *wide = vpadalq_s16(*wide, deep);
+
+    /// Adds the products of half a unit, when `COUNT` groups are added in all.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn half<K: Kind, const HALF: usize, const COUNT: usize>(
+        &mut self,
+        w: &Unit,
+        x: &[[int8x16_t; 2]; N],
+    ) {
+        let depth = const { depth(K::LARGEST, COUNT) };
+        let groups = &w.q[HALF * 4..];
+        let x = x.map(|x| x[HALF]);
+        self.group::<0>(&groups[0], &x);
+        self.group::<1>(&groups[1], &x);
+        if depth == 2 {
+            self.widen();
+        }
+        self.group::<2>(&groups[2], &x);
+        self.group::<3>(&groups[3], &x);
+        if depth == 2 || depth == 4 && COUNT == 8 {
+            self.widen();
         }
     }
-    let [a, b, c, d] = wide;
-    [vaddq_s32(sums[0], vpaddq_s32(a, b)), vaddq_s32(sums[1], vpaddq_s32(c, d))]
-}
 
-/// The products of groups added in 16 bits: four lanes for each of two rows in each register.
-#[inline]
-#[target_feature(enable = "neon")]
-fn products(w: &[[int8x16_t; 2]], x: &[int8x16_t]) -> [int16x8_t; 4] {
-    let mut sums = [vdupq_n_s16(0); 4];
-    for ([first, last], x) in w.iter().zip(x) {
-        sums[0] = vmlal_s8(sums[0], vget_low_s8(*first), vget_low_s8(*x));
-        sums[1] = vmlal_high_s8(sums[1], *first, *x);
-        sums[2] = vmlal_s8(sums[2], vget_low_s8(*last), vget_low_s8(*x));
-        sums[3] = vmlal_high_s8(sums[3], *last, *x);
+    /// Adds the products of a group with lane `LANE` of each column.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn group<const LANE: i32>(&mut self, [first, last]: &[int8x16_t; 2], x: &[int8x16_t; N]) {
+        for c in 0..N {
+            let x = vdupq_laneq_s32::<LANE>(vreinterpretq_s32_s8(x[c]));
+            let x = vreinterpretq_s8_s32(x);
+            let deep = &mut self.deep[c];
+            deep[0] = vmlal_s8(deep[0], vget_low_s8(*first), vget_low_s8(x));
+            deep[1] = vmlal_high_s8(deep[1], *first, x);
+            deep[2] = vmlal_s8(deep[2], vget_low_s8(*last), vget_low_s8(x));
+            deep[3] = vmlal_high_s8(deep[3], *last, x);
+        }
     }
-    sums
+
+    /// Empties the sums in 16 bits.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn widen(&mut self) {
+        for c in 0..N {
+            for l in 0..4 {
+                self.wide[c][l] = vpadalq_s16(self.wide[c][l], self.deep[c][l]);
+                self.deep[c][l] = vdupq_n_s16(0);
+            }
+        }
+    }
+
+    /// The sums of each row, and `begin`.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn end<K: Kind, const COUNT: usize>(mut self, begin: [int32x4_t; N]) -> [[int32x4_t; 2]; N] {
+        let mut sums = begin.map(|begin| [begin; 2]);
+        // Pairs of sums still fit in 16 bits.
+        if const { depth(K::LARGEST, 2 * COUNT) == 2 * COUNT } {
+            for c in 0..N {
+                for r in 0..2 {
+                    let [a, b] = [self.deep[c][r * 2], self.deep[c][r * 2 + 1]];
+                    sums[c][r] = vpadalq_s16(sums[c][r], vpaddq_s16(a, b));
+                }
+            }
+            return sums;
+        }
+        if const { depth(K::LARGEST, COUNT) == COUNT } {
+            self.widen();
+        }
+        for c in 0..N {
+            for r in 0..2 {
+                let [a, b] = [self.wide[c][r * 2], self.wide[c][r * 2 + 1]];
+                sums[c][r] = vaddq_s32(sums[c][r], vpaddq_s32(a, b));
+            }
+        }
+        sums
+    }
 }

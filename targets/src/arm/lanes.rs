@@ -1,10 +1,10 @@
 //! Loads and stores: the only unsafe operations that formats need.
 
 use core::arch::aarch64::{
-    float32x4_t, int8x16_t, int16x8_t, uint8x16_t, uint16x8_t, vcvt_f32_f16, vcvt_high_f32_f16,
-    vdupq_laneq_s32, vget_low_f16, vld1q_f32, vld1q_s8, vld1q_u8, vld1q_u16, vld2q_s16,
-    vreinterpretq_f16_u16, vreinterpretq_s8_s32, vreinterpretq_s32_s8, vst1q_f32, vst1q_u8,
-    vst2q_s16,
+    float32x4_t, int8x16_t, int16x4_t, int16x8_t, int16x8x2_t, uint8x16_t, uint16x8_t,
+    vcvt_f32_f16, vcvt_high_f32_f16, vdup_n_s32, vget_low_f16, vld1q_f32, vld1q_s8, vld1q_u8,
+    vld1q_u16, vld2q_s16, vreinterpret_s16_s32, vreinterpretq_f16_u16, vset_lane_s32, vst1q_f32,
+    vst1q_u8, vst2q_s16,
 };
 use core::arch::asm;
 
@@ -30,23 +30,20 @@ pub(super) fn group(bytes: &[u8; 32]) -> [uint8x16_t; 2] {
 
 #[inline]
 #[target_feature(enable = "neon")]
-pub(crate) fn signed(bytes: &[i8; 16]) -> int8x16_t {
-    // SAFETY: the array is 16 readable bytes; the load needs no alignment.
-    unsafe { vld1q_s8(bytes.as_ptr()) }
+pub(super) fn signed(bytes: &[i8; 32]) -> [int8x16_t; 2] {
+    [0, 16].map(|first| {
+        // SAFETY: `first` and the 15 after it are in the array; the load needs no alignment.
+        unsafe { vld1q_s8(bytes[first..first + 16].as_ptr()) }
+    })
 }
 
-/// Each lane of 32 bits, in all lanes of a register.
+/// Two integers, in lanes 0 and 1.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(crate) fn repeat(bytes: int8x16_t) -> [int8x16_t; 4] {
-    let lanes = vreinterpretq_s32_s8(bytes);
-    [
-        vdupq_laneq_s32::<0>(lanes),
-        vdupq_laneq_s32::<1>(lanes),
-        vdupq_laneq_s32::<2>(lanes),
-        vdupq_laneq_s32::<3>(lanes),
-    ]
-    .map(|lane| vreinterpretq_s8_s32(lane))
+pub(super) fn pair(pair: &[i16; 2]) -> int16x4_t {
+    // SAFETY: the array is 4 readable bytes and the read needs no alignment.
+    let pair = unsafe { pair.as_ptr().cast::<i32>().read_unaligned() };
+    vreinterpret_s16_s32(vset_lane_s32::<0>(pair, vdup_n_s32(0)))
 }
 
 /// Eight half floats, widened.
@@ -104,7 +101,7 @@ pub(super) fn store_floats(to: &mut [f32; 8], v: [float32x4_t; 2]) {
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) fn store_pairs(to: &mut [[i16; 2]; 8], [first, second]: [int16x8_t; 2]) {
-    let pairs = core::arch::aarch64::int16x8x2_t(first, second);
+    let pairs = int16x8x2_t(first, second);
     // SAFETY: the array is 32 writable bytes; the store needs no alignment.
     unsafe { vst2q_s16(to.as_mut_ptr().cast(), pairs) }
 }

@@ -9,7 +9,7 @@
 //! to lie in the lane of the row. A format's offset comes off through the sums of activations:
 //! `Σ (u − o) x = Σ u x − o Σ x`, exactly; in panels it is off already.
 
-use super::lanes::{self, floats, group, pairs, prefetch, store_floats, store_pairs};
+use super::lanes::{self, floats, group, pair, pairs, prefetch, signed, store_floats, store_pairs};
 use super::tile::interleave;
 use crate::Panel;
 use crate::kernels::Eight;
@@ -17,9 +17,10 @@ use core::arch::aarch64::{
     float32x4_t, int8x16_t, int16x4_t, int16x8_t, int32x4_t, vcvtq_f32_s32, vdup_n_s16,
     vdupq_n_f32, vdupq_n_s8, vdupq_n_s16, vdupq_n_s32, vfmaq_f32, vfmaq_n_f32, vget_high_s16,
     vget_low_s16, vmlal_lane_s16, vmlaq_s32, vmovl_high_s16, vmovl_s16, vmull_lane_s16,
-    vmulq_n_f32, vmulq_s32, vreinterpretq_s8_u8, vreinterpretq_u8_s8, vset_lane_s16, vshlq_n_s16,
-    vshrq_n_s16, vsliq_n_s16, vsubq_s8,
+    vmulq_n_f32, vmulq_s32, vreinterpretq_s8_u8, vreinterpretq_u8_s8, vshlq_n_s16, vshrq_n_s16,
+    vsliq_n_s16, vsubq_s8,
 };
+use core::arch::asm;
 use core::marker::PhantomData;
 use dram_quant::{EIGHT, Format, Order, Q8, UNIT};
 
@@ -53,6 +54,9 @@ pub(crate) trait Tile<const B: usize>: Kind {
 /// Where the units of eight rows come from.
 pub(crate) trait Source {
     type Kind: Kind;
+
+    /// Units in a row.
+    fn units(&self) -> usize;
 
     /// Unit `i`; units of a row are asked for in order.
     ///
@@ -135,7 +139,7 @@ impl Unit {
 
 /// Tiles where they lie.
 struct Tiles<'a, T, const B: usize> {
-    blocks: &'a [[u8; B]],
+    tiles: &'a [[[u8; B]; EIGHT]],
     tile: T,
 }
 
@@ -146,10 +150,15 @@ impl<T: Tile<B>, const B: usize> Source for Tiles<'_, T, B> {
     type Kind = T;
 
     #[inline]
+    fn units(&self) -> usize {
+        self.tiles.len() * const { T::FORMAT.weights() / UNIT }
+    }
+
+    #[inline]
     #[target_feature(enable = "neon")]
     unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit {
         let units = const { T::FORMAT.weights() / UNIT };
-        let tile = &self.blocks.as_chunks().0[i / units];
+        let tile = &self.tiles[i / units];
         let unit_bytes = const { T::FORMAT.bytes() * UNIT / T::FORMAT.weights() * EIGHT };
         let here = &tile.as_flattened()[i % units * unit_bytes..];
         prefetch::<AHEAD>(here);
@@ -166,23 +175,38 @@ impl<T: Tile<B>, const B: usize> Source for Tiles<'_, T, B> {
 
 /// Rows where they lie.
 struct Rows<'a, T, const B: usize> {
-    blocks: &'a [[u8; B]],
-    rows: usize,
+    /// The blocks of each row; in place of rows that are missing stands the first.
+    rows: [&'a [[u8; B]]; EIGHT],
     /// The tile made of one block of each row.
     scratch: [[u8; B]; EIGHT],
     tile: T,
+}
+
+impl<'a, T: Tile<B>, const B: usize> Rows<'a, T, B> {
+    fn new(blocks: &'a [[u8; B]], count: usize) -> Self {
+        let row_blocks = blocks.len() / count;
+        let mut rows = [&blocks[..row_blocks]; EIGHT];
+        for (to, row) in rows.iter_mut().zip(blocks.chunks_exact(row_blocks)) {
+            *to = row;
+        }
+        Self { rows, scratch: [[0; B]; EIGHT], tile: T::NEW }
+    }
 }
 
 impl<T: Tile<B>, const B: usize> Source for Rows<'_, T, B> {
     type Kind = T;
 
     #[inline]
+    fn units(&self) -> usize {
+        self.rows[0].len() * const { T::FORMAT.weights() / UNIT }
+    }
+
+    #[inline]
     #[target_feature(enable = "neon")]
     unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit {
         let units = const { T::FORMAT.weights() / UNIT };
         if i.is_multiple_of(units) {
-            let fields = const { T::FORMAT.fields() };
-            interleave(fields, self.blocks, self.rows, i / units, &mut self.scratch);
+            interleave::<T, B, CALLER>(&self.rows, i / units, &mut self.scratch);
         }
         // SAFETY: the CPU has the features because this function has them.
         unsafe { self.tile.unit::<CALLER>(&self.scratch, i % units) }
@@ -208,6 +232,11 @@ impl<K: Kind> Source for Unpacked<'_, K> {
     type Kind = Self;
 
     #[inline]
+    fn units(&self) -> usize {
+        self.panel.units()
+    }
+
+    #[inline]
     #[target_feature(enable = "neon")]
     unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit {
         Unit::from_panel(self.panel, i)
@@ -230,20 +259,19 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
     let blocks = w.bytes.as_chunks().0;
     match w.order {
         Order::Tiles => {
-            let mut tiles = Tiles { blocks, tile: T::NEW };
+            let mut tiles = Tiles { tiles: blocks.as_chunks().0, tile: T::NEW };
             if y.len() <= FEW {
                 return columns::<I, _>(&mut tiles, x, y);
             }
-            fill(&mut tiles, x.len / UNIT, panel);
+            fill(&mut tiles, panel);
         }
         Order::Rows => {
-            let scratch = [[0; B]; EIGHT];
-            let mut rows = Rows { blocks, rows: w.rows, scratch, tile: T::NEW };
+            let mut rows = Rows::new(blocks, w.rows);
             if y.len() == 1 {
                 // SAFETY: `I` is named only by the table that has its features.
-                return unsafe { I::pass::<_, 1>(&mut rows, x, 0, y) };
+                return unsafe { I::pass::<Rows<'_, T, B>, 1>(&mut rows, x, 0, y) };
             }
-            fill(&mut rows, x.len / UNIT, panel);
+            fill(&mut rows, panel);
         }
     }
     panel_product::<I, T>(panel, x, y);
@@ -252,8 +280,8 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
 /// Unpacks eight rows.
 #[inline]
 #[target_feature(enable = "neon")]
-fn fill<S: Source>(w: &mut S, units: usize, panel: &mut Panel<'_>) {
-    for i in 0..units {
+fn fill<S: Source>(w: &mut S, panel: &mut Panel<'_>) {
+    for i in 0..w.units().min(panel.units()) {
         // SAFETY: the CPU has the features because this function has them.
         unsafe { w.unit::<0>(i) }.to_panel::<S::Kind>(panel, i);
     }
@@ -289,94 +317,129 @@ fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
 /// One column of activations.
 #[derive(Clone, Copy)]
 pub(crate) struct Column<'a> {
-    pub q: &'a [[[i8; 16]; 2]],
-    pub d: &'a [f32],
-    pub ds: &'a [f32],
-    pub sums: &'a [[i16; 2]],
+    q: &'a [[i8; UNIT]],
+    d: &'a [f32],
+    ds: &'a [f32],
+    sums: &'a [[i16; 2]],
 }
 
 impl<'a> Column<'a> {
-    /// Columns `first..first + N`.
-    #[inline]
-    pub(crate) fn of<const N: usize>(x: Q8<'a>, first: usize) -> [Self; N] {
-        let units = x.len / UNIT;
-        core::array::from_fn(|c| {
+    /// `units` units of columns `first..first + N`.
+    #[inline(always)]
+    pub(crate) fn of<const N: usize>(x: Q8<'a>, first: usize, units: usize) -> [Self; N] {
+        let mut columns = [Self { q: &[], d: &[], ds: &[], sums: &[] }; N];
+        for (c, column) in columns.iter_mut().enumerate() {
             let x = x.columns(first + c, 1);
-            let q = &x.q.as_chunks().0.as_chunks().0[..units];
-            Self { q, d: &x.d[..units], ds: &x.ds[..units], sums: &x.sums[..units] }
-        })
+            let q = &x.q.as_chunks().0[..units];
+            *column = Self { q, d: &x.d[..units], ds: &x.ds[..units], sums: &x.sums[..units] };
+        }
+        columns
     }
 }
 
-/// What the sum of a unit begins with: the offset times the sums of activations, taken off.
+/// Unit `i` of each column.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(crate) fn begin<K: Kind>([low, high]: [i16; 2]) -> [int32x4_t; 2] {
-    if K::OFFSET == 0 {
-        return [vdupq_n_s32(0); 2];
+pub(crate) fn activations<const N: usize>(x: &[Column<'_>; N], i: usize) -> [[int8x16_t; 2]; N] {
+    let mut q = [[vdupq_n_s8(0); 2]; N];
+    for c in 0..N {
+        q[c] = signed(&x[c].q[i]);
     }
-    let offset = vdup_n_s16(-i16::from(K::OFFSET));
-    [vmlal_lane_s16::<0>(vmull_lane_s16::<0>(offset, lane(low)), offset, lane(high)); 2]
+    q
 }
 
-/// [`begin`] for one half of a unit.
+/// What the sums of a unit begin with for each column: its offset times the sum of activations,
+/// taken off. For half a unit if `HALF` is 0 or 1, else for all of it.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(crate) fn begin_half<K: Kind>(sum: i16) -> [int32x4_t; 2] {
-    if K::OFFSET == 0 {
-        return [vdupq_n_s32(0); 2];
+pub(crate) fn begin<K: Kind, const N: usize, const HALF: usize>(
+    x: &[Column<'_>; N],
+    i: usize,
+) -> [int32x4_t; N] {
+    let mut begin = [vdupq_n_s32(0); N];
+    if K::OFFSET != 0 {
+        let offset = opaque(vdup_n_s16(-i16::from(K::OFFSET)));
+        for c in 0..N {
+            let sums = pair(&x[c].sums[i]);
+            begin[c] = match HALF {
+                0 => vmull_lane_s16::<0>(offset, sums),
+                1 => vmull_lane_s16::<1>(offset, sums),
+                _ => vmlal_lane_s16::<1>(vmull_lane_s16::<0>(offset, sums), offset, sums),
+            };
+        }
     }
-    [vmull_lane_s16::<0>(vdup_n_s16(-i16::from(K::OFFSET)), lane(sum)); 2]
+    begin
 }
 
-/// An integer in the first lane.
+/// What the compiler takes for a variable: it would replace the multiplication with a constant
+/// in one instruction by shifts in several.
 #[inline]
 #[target_feature(enable = "neon")]
-fn lane(x: i16) -> int16x4_t {
-    vset_lane_s16::<0>(x, vdup_n_s16(0))
-}
-
-/// Writes the outputs of columns.
-#[inline]
-#[target_feature(enable = "neon")]
-pub(crate) fn store<const N: usize>(y: &mut [[f32; EIGHT]], outputs: [[float32x4_t; 2]; N]) {
-    for (y, outputs) in y.iter_mut().zip(outputs) {
-        store_floats(y, outputs);
-    }
+fn opaque(constant: int16x4_t) -> int16x4_t {
+    let mut variable = constant;
+    // SAFETY: there is no instruction.
+    unsafe {
+        asm!("/* {0:v} */", inout(vreg) variable, options(pure, nomem, nostack, preserves_flags))
+    };
+    variable
 }
 
 /// The sums of the two halves times their factors.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(crate) fn scaled(s: [int16x8_t; 2], [low, high]: [[int32x4_t; 2]; 2]) -> [int32x4_t; 2] {
-    let [s_low, s_high] = s.map(|s| [vmovl_s16(vget_low_s16(s)), vmovl_high_s16(s)]);
-    [0, 1].map(|r| vmlaq_s32(vmulq_s32(low[r], s_low[r]), high[r], s_high[r]))
-}
-
-/// Adds unit `i` of a column, whose integer sums are `sums`, to `acc`.
-#[inline]
-#[target_feature(enable = "neon")]
-pub(crate) fn add<K: Kind>(
-    acc: &mut [float32x4_t; 2],
+pub(crate) fn scaled<const N: usize>(
     w: &Unit,
-    sums: [int32x4_t; 2],
-    x: &Column<'_>,
-    i: usize,
-) {
-    for r in 0..2 {
-        let d = vmulq_n_f32(w.d[r], x.d[i]);
-        acc[r] = vfmaq_f32(acc[r], vcvtq_f32_s32(sums[r]), d);
-        if K::MIN && !K::HALVES {
-            acc[r] = vfmaq_n_f32(acc[r], w.m[r], x.ds[i]);
+    low: [[int32x4_t; 2]; N],
+    high: [[int32x4_t; 2]; N],
+) -> [[int32x4_t; 2]; N] {
+    let [s_low, s_high] = w.s.map(|s| [vmovl_s16(vget_low_s16(s)), vmovl_high_s16(s)]);
+    let mut sums = low;
+    for c in 0..N {
+        for r in 0..2 {
+            sums[c][r] = vmlaq_s32(vmulq_s32(low[c][r], s_low[r]), high[c][r], s_high[r]);
         }
     }
-    if K::MIN && K::HALVES {
-        let [low, high] = x.sums[i].map(|sum| lane(sum));
-        let [n_low, n_high] = w.n.map(|n| [vget_low_s16(n), vget_high_s16(n)]);
+    sums
+}
+
+/// Adds unit `i` of each column, whose integer sums are `sums`, to the outputs `acc`.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn add<K: Kind, const N: usize>(
+    acc: &mut [[float32x4_t; 2]; N],
+    w: &Unit,
+    sums: [[int32x4_t; 2]; N],
+    x: &[Column<'_>; N],
+    i: usize,
+) {
+    for c in 0..N {
         for r in 0..2 {
-            let sum = vmlal_lane_s16::<0>(vmull_lane_s16::<0>(n_low[r], low), n_high[r], high);
-            let minima = vmulq_n_f32(vcvtq_f32_s32(sum), x.d[i]);
-            acc[r] = vfmaq_f32(acc[r], w.m[r], minima);
+            let d = vmulq_n_f32(w.d[r], x[c].d[i]);
+            acc[c][r] = vfmaq_f32(acc[c][r], vcvtq_f32_s32(sums[c][r]), d);
+            if K::MIN && K::HALVES {
+                let minima = vmulq_n_f32(vcvtq_f32_s32(minima(w, &x[c], i, r)), x[c].d[i]);
+                acc[c][r] = vfmaq_f32(acc[c][r], w.m[r], minima);
+            } else if K::MIN {
+                acc[c][r] = vfmaq_n_f32(acc[c][r], w.m[r], x[c].ds[i]);
+            }
         }
+    }
+}
+
+/// The sums of activations in the two halves times the factors of the minima.
+#[inline]
+#[target_feature(enable = "neon")]
+fn minima(w: &Unit, x: &Column<'_>, i: usize, r: usize) -> int32x4_t {
+    let sums = pair(&x.sums[i]);
+    let [low, high] = w.n.map(|n| if r == 0 { vget_low_s16(n) } else { vget_high_s16(n) });
+    vmlal_lane_s16::<1>(vmull_lane_s16::<0>(low, sums), high, sums)
+}
+
+/// Writes the outputs of columns.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn store<const N: usize>(y: &mut [[f32; EIGHT]], acc: [[float32x4_t; 2]; N]) {
+    for (y, acc) in y.iter_mut().zip(acc) {
+        store_floats(y, acc);
     }
 }

@@ -1,52 +1,86 @@
 //! One block of eight rows as a tile: what makes a product of tiles one of rows.
 
 use super::lanes::{at, load, store};
+use super::product::Tile;
 use core::arch::aarch64::{
-    uint8x16_t, vreinterpretq_u8_u64, vreinterpretq_u32_u8, vreinterpretq_u64_u32, vtrn1q_u32,
-    vtrn1q_u64, vtrn2q_u32, vtrn2q_u64,
+    uint8x16_t, uint8x16x2_t, vld1q_u16, vqtbl2q_u8, vreinterpretq_u8_u16, vreinterpretq_u8_u64,
+    vreinterpretq_u32_u8, vreinterpretq_u64_u32, vtrn1q_u32, vtrn1q_u64, vtrn2q_u32, vtrn2q_u64,
 };
 use dram_quant::{EIGHT, Field};
 
-/// Writes block `block` of `rows` rows to `tile`, as [`dram_quant::tile`] does it. In place of
-/// rows that are missing stands the first.
+/// Writes block `block` of eight rows to `tile`, as [`dram_quant::tile`] does it.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn interleave<const B: usize>(
-    fields: &[Field],
-    blocks: &[[u8; B]],
-    rows: usize,
+pub(super) fn interleave<T: Tile<B>, const B: usize, const CALLER: usize>(
+    rows: &[&[[u8; B]]; EIGHT],
     block: usize,
     tile: &mut [[u8; B]; EIGHT],
 ) {
-    let row_blocks = blocks.len() / rows;
-    let mut eight = [&blocks[block]; EIGHT];
-    for (r, row) in eight.iter_mut().enumerate().take(rows) {
-        *row = &blocks[r * row_blocks + block];
+    let mut blocks = [&rows[0][block]; EIGHT];
+    for (to, row) in blocks.iter_mut().zip(rows) {
+        *to = &row[block];
     }
-    let mut start = 0;
-    for field in fields {
-        let bytes = field.unit * field.count;
-        let tile = &mut tile.as_flattened_mut()[start * EIGHT..][..bytes * EIGHT];
-        match field.unit {
-            1 => single::<1, B>(&eight, start, tile),
-            2 => single::<2, B>(&eight, start, tile),
-            _ => fours(&eight, start, tile),
-        }
-        start += bytes;
+    // One by one, not in a loop: where each field lies becomes part of the instructions.
+    field::<T, B, 0, CALLER>(&blocks, tile);
+    field::<T, B, 1, CALLER>(&blocks, tile);
+    field::<T, B, 2, CALLER>(&blocks, tile);
+    field::<T, B, 3, CALLER>(&blocks, tile);
+    field::<T, B, 4, CALLER>(&blocks, tile);
+}
+
+/// Interleaves field `I`, if there is one.
+#[inline]
+#[target_feature(enable = "neon")]
+fn field<T: Tile<B>, const B: usize, const I: usize, const CALLER: usize>(
+    blocks: &[&[u8; B]; EIGHT],
+    tile: &mut [[u8; B]; EIGHT],
+) {
+    let (start, unit, bytes) = const { place(T::FORMAT.fields(), I) };
+    let tile = &mut tile.as_flattened_mut()[start * EIGHT..][..bytes * EIGHT];
+    match unit {
+        1 => ones(blocks, start, tile),
+        2 => twos(blocks, start, tile),
+        _ => fours(blocks, start, tile),
     }
 }
 
-/// Interleaves a field of units of `N` bytes one by one.
+/// Start, unit and bytes of field `i`; no bytes where there are fewer fields.
+const fn place(fields: &[Field], i: usize) -> (usize, usize, usize) {
+    assert!(fields.len() <= 5, "interleave goes through five fields");
+    let (mut start, mut j) = (0, 0);
+    while j < fields.len() {
+        let bytes = fields[j].unit * fields[j].count;
+        if j == i {
+            return (start, fields[j].unit, bytes);
+        }
+        start += bytes;
+        j += 1;
+    }
+    (0, 4, 0)
+}
+
+/// Interleaves a field of units of two bytes.
 #[inline]
-fn single<const N: usize, const B: usize>(
-    blocks: &[&[u8; B]; EIGHT],
-    start: usize,
-    tile: &mut [u8],
-) {
-    for (i, eight) in tile.as_chunks_mut::<N>().0.as_chunks_mut::<EIGHT>().0.iter_mut().enumerate()
-    {
-        for (unit, block) in eight.iter_mut().zip(blocks) {
-            *unit = *at(*block, start + i * N);
+#[target_feature(enable = "neon")]
+fn twos<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8]) {
+    for (i, tile) in tile.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+        let units = blocks.map(|block| u16::from_le_bytes(*at(block, start + i * 2)));
+        // SAFETY: the array is 16 readable bytes.
+        store(tile, vreinterpretq_u8_u16(unsafe { vld1q_u16(units.as_ptr()) }));
+    }
+}
+
+/// Interleaves a field of single bytes, 16 at a time; the last 16 may reach into the next field.
+#[inline]
+#[target_feature(enable = "neon")]
+fn ones<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8]) {
+    for (i, tile) in tile.chunks_mut(16 * EIGHT).enumerate() {
+        for (to, bytes) in
+            tile.as_chunks_mut::<32>().0.iter_mut().zip(groups(blocks, start + i * 16))
+        {
+            for (to, bytes) in to.as_chunks_mut::<16>().0.iter_mut().zip(transpose_bytes(bytes)) {
+                store(to, bytes);
+            }
         }
     }
 }
@@ -55,15 +89,36 @@ fn single<const N: usize, const B: usize>(
 #[inline]
 #[target_feature(enable = "neon")]
 fn fours<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8]) {
-    for (i, four) in tile.as_chunks_mut::<128>().0.iter_mut().enumerate() {
-        let rows = blocks.map(|block| load(at(block, start + i * 16)));
-        let [a, b, c, d, e, f, g, h] = rows;
-        let columns = transpose([a, b, c, d]).into_iter().zip(transpose([e, f, g, h]));
-        for (to, (first, last)) in four.as_chunks_mut::<32>().0.iter_mut().zip(columns) {
-            store(&mut to[..16], first);
-            store(&mut to[16..], last);
+    for (i, tile) in tile.as_chunks_mut::<128>().0.iter_mut().enumerate() {
+        for (to, group) in
+            tile.as_chunks_mut::<32>().0.iter_mut().zip(groups(blocks, start + i * 16))
+        {
+            for (to, group) in to.as_chunks_mut::<16>().0.iter_mut().zip(group) {
+                store(to, group);
+            }
         }
     }
+}
+
+/// Four bytes of each of eight blocks, to eight blocks' bytes of each of four places.
+#[inline]
+#[target_feature(enable = "neon")]
+fn transpose_bytes([first, last]: [uint8x16_t; 2]) -> [uint8x16_t; 2] {
+    let group = uint8x16x2_t(first, last);
+    [
+        [0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29],
+        [2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31],
+    ]
+    .map(|places| vqtbl2q_u8(group, load(&places)))
+}
+
+/// Units `0..4` of four bytes at `offset`, each of eight blocks.
+#[inline]
+#[target_feature(enable = "neon")]
+fn groups<const B: usize>(blocks: &[&[u8; B]; EIGHT], offset: usize) -> [[uint8x16_t; 2]; 4] {
+    let [a, b, c, d, e, f, g, h] = blocks.map(|block| load(at(block, offset)));
+    let (first, last) = (transpose([a, b, c, d]), transpose([e, f, g, h]));
+    [0, 1, 2, 3].map(|i| [first[i], last[i]])
 }
 
 /// Transposes four by four units of four bytes.
