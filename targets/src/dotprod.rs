@@ -30,8 +30,8 @@ impl Isa for Sdot {
         let mut acc = [[vdupq_n_f32(0.0); 2]; N];
         for i in 0..units {
             // SAFETY: the CPU has the features because this function has them.
-            let w = unsafe { w.unit::<N>(i) };
-            let sums = sums::<S::Kind, N>(&w, &x, i);
+            let w = unsafe { w.unit::<(Self, [(); N])>(i) };
+            let sums = sums::<S, N>(&w, &x, i);
             add::<S::Kind, N>(&mut acc, &w, sums, &x, i);
         }
         store(y, acc);
@@ -41,14 +41,14 @@ impl Isa for Sdot {
 /// The integer sums of unit `i` for each column, a lane a row.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn sums<K: Kind, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [[int32x4_t; 2]; N] {
+fn sums<S: Source, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [[int32x4_t; 2]; N] {
     let q = activations(x, i);
-    if K::HALVES {
-        let low = half::<N, 0>(begin::<K, N, 0>(x, i).map(|sum| [sum; 2]), w, &q);
-        let high = half::<N, 1>(begin::<K, N, 1>(x, i).map(|sum| [sum; 2]), w, &q);
+    if S::Kind::HALVES {
+        let low = half::<N, 0>(begin::<S::Kind, N, 0>(x, i).map(|sum| [sum; 2]), w, &q);
+        let high = half::<N, 1>(begin::<S::Kind, N, 1>(x, i).map(|sum| [sum; 2]), w, &q);
         return scaled(w, low, high);
     }
-    let low = half::<N, 0>(begin::<K, N, 2>(x, i).map(|sum| [sum; 2]), w, &q);
+    let low = half::<N, 0>(begin::<S::Kind, N, 2>(x, i).map(|sum| [sum; 2]), w, &q);
     half::<N, 1>(low, w, &q)
 }
 

@@ -34,8 +34,8 @@ impl Isa for Smlal {
         let mut acc = [[vdupq_n_f32(0.0); 2]; N];
         for i in 0..units {
             // SAFETY: the CPU has the features because this function has them.
-            let w = unsafe { w.unit::<N>(i) };
-            let sums = sums::<S::Kind, N>(&w, &x, i);
+            let w = unsafe { w.unit::<(Self, [(); N])>(i) };
+            let sums = sums::<S, N>(&w, &x, i);
             add::<S::Kind, N>(&mut acc, &w, sums, &x, i);
         }
         store(y, acc);
@@ -45,20 +45,20 @@ impl Isa for Smlal {
 /// The integer sums of unit `i` for each column, a lane a row.
 #[inline]
 #[target_feature(enable = "neon")]
-fn sums<K: Kind, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [[int32x4_t; 2]; N] {
+fn sums<S: Source, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [[int32x4_t; 2]; N] {
     let q = activations(x, i);
-    if K::HALVES {
+    if S::Kind::HALVES {
         let mut low = Sums::<N>::new();
-        low.half::<K, 0, 4>(w, &q);
+        low.half::<S::Kind, 0, 4>(w, &q);
         let mut high = Sums::<N>::new();
-        high.half::<K, 1, 4>(w, &q);
-        let low = low.end::<K, 4>(begin::<K, N, 0>(x, i));
-        return scaled(w, low, high.end::<K, 4>(begin::<K, N, 1>(x, i)));
+        high.half::<S::Kind, 1, 4>(w, &q);
+        let low = low.end::<S::Kind, 4>(begin::<S::Kind, N, 0>(x, i));
+        return scaled(w, low, high.end::<S::Kind, 4>(begin::<S::Kind, N, 1>(x, i)));
     }
     let mut sums = Sums::<N>::new();
-    sums.half::<K, 0, 8>(w, &q);
-    sums.half::<K, 1, 8>(w, &q);
-    sums.end::<K, 8>(begin::<K, N, 2>(x, i))
+    sums.half::<S::Kind, 0, 8>(w, &q);
+    sums.half::<S::Kind, 1, 8>(w, &q);
+    sums.end::<S::Kind, 8>(begin::<S::Kind, N, 2>(x, i))
 }
 
 /// Sums of products, for each column: registers 0 and 1 of the first four rows, 2 and 3 of the

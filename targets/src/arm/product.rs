@@ -48,7 +48,7 @@ pub(crate) trait Tile<const B: usize>: Kind {
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; B]; EIGHT], i: usize) -> Unit;
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; B]; EIGHT], i: usize) -> Unit;
 }
 
 /// Where the units of eight rows come from.
@@ -60,12 +60,12 @@ pub(crate) trait Source {
 
     /// Unit `i`; units of a row are asked for in order.
     ///
-    /// One place alone calls it with each `CALLER`: then the compiler inlines it, however long.
+    /// One place alone calls it with each `Caller`: then the compiler inlines it, however long.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit;
+    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit;
 }
 
 /// How an instruction set multiplies.
@@ -156,7 +156,7 @@ impl<T: Tile<B>, const B: usize> Source for Tiles<'_, T, B> {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit {
         let units = const { T::FORMAT.weights() / UNIT };
         let tile = &self.tiles[i / units];
         let unit_bytes = const { T::FORMAT.bytes() * UNIT / T::FORMAT.weights() * EIGHT };
@@ -169,7 +169,7 @@ impl<T: Tile<B>, const B: usize> Source for Tiles<'_, T, B> {
             prefetch::<{ AHEAD + 128 }>(here);
         }
         // SAFETY: the CPU has the features because this function has them.
-        unsafe { self.tile.unit::<CALLER>(tile, i % units) }
+        unsafe { self.tile.unit::<Caller>(tile, i % units) }
     }
 }
 
@@ -203,13 +203,13 @@ impl<T: Tile<B>, const B: usize> Source for Rows<'_, T, B> {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit {
         let units = const { T::FORMAT.weights() / UNIT };
         if i.is_multiple_of(units) {
-            interleave::<T, B, CALLER>(&self.rows, i / units, &mut self.scratch);
+            interleave::<T, B, Caller>(&self.rows, i / units, &mut self.scratch);
         }
         // SAFETY: the CPU has the features because this function has them.
-        unsafe { self.tile.unit::<CALLER>(&self.scratch, i % units) }
+        unsafe { self.tile.unit::<(Caller,)>(&self.scratch, i % units) }
     }
 }
 
@@ -238,7 +238,7 @@ impl<K: Kind> Source for Unpacked<'_, K> {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit {
         Unit::from_panel(self.panel, i)
     }
 }
@@ -263,7 +263,7 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
             if y.len() <= FEW {
                 return columns::<I, _>(&mut tiles, x, y);
             }
-            fill(&mut tiles, panel);
+            fill::<I, _>(&mut tiles, panel);
         }
         Order::Rows => {
             let mut rows = Rows::new(blocks, w.rows);
@@ -271,7 +271,7 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
                 // SAFETY: `I` is named only by the table that has its features.
                 return unsafe { I::pass::<Rows<'_, T, B>, 1>(&mut rows, x, 0, y) };
             }
-            fill(&mut rows, panel);
+            fill::<I, _>(&mut rows, panel);
         }
     }
     panel_product::<I, T>(panel, x, y);
@@ -280,10 +280,10 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
 /// Unpacks eight rows.
 #[inline]
 #[target_feature(enable = "neon")]
-fn fill<S: Source>(w: &mut S, panel: &mut Panel<'_>) {
+fn fill<I: Isa, S: Source>(w: &mut S, panel: &mut Panel<'_>) {
     for i in 0..w.units().min(panel.units()) {
         // SAFETY: the CPU has the features because this function has them.
-        unsafe { w.unit::<0>(i) }.to_panel::<S::Kind>(panel, i);
+        unsafe { w.unit::<I>(i) }.to_panel::<S::Kind>(panel, i);
     }
 }
 

@@ -39,16 +39,16 @@ impl Tile<18> for Q4_0 {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 18]; EIGHT], _: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 18]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
-        Unit::new(nibbles(at(tile, 16)), halves(at(tile, 0)))
+        Unit::new(nibbles::<Caller>(at(tile, 16)), halves(at(tile, 0)))
     }
 }
 
 /// Low nibbles of four groups, then the high ones.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn nibbles(groups: &[u8; 128]) -> [[int8x16_t; 2]; 8] {
+pub(super) fn nibbles<Caller>(groups: &[u8; 128]) -> [[int8x16_t; 2]; 8] {
     let mut q = [[vdupq_n_s8(0); 2]; 8];
     for g in 0..4 {
         let both = group(at(groups, g * 32));

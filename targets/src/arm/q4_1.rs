@@ -37,9 +37,9 @@ impl Tile<20> for Q4_1 {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 20]; EIGHT], _: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 20]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         let m = halves(at(tile, 16));
-        Unit { m, ..Unit::new(nibbles(at(tile, 32)), halves(at(tile, 0))) }
+        Unit { m, ..Unit::new(nibbles::<Caller>(at(tile, 32)), halves(at(tile, 0))) }
     }
 }

@@ -44,13 +44,13 @@ impl Tile<144> for Q4_K {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 144]; EIGHT], i: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 144]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         if i == 0 {
-            self.0.read(at(tile, 0));
+            self.0.read::<Caller>(at(tile, 0));
         }
-        let q = nibbles(at(tile, 128 + i / 2 * 256), i % 2 == 1);
-        let (d, m) = self.0.unit(i);
+        let q = nibbles::<Caller>(at(tile, 128 + i / 2 * 256), i % 2 == 1);
+        let (d, m) = self.0.unit::<Caller>(i);
         Unit { m, ..Unit::new(q, d) }
     }
 }
@@ -58,7 +58,7 @@ impl Tile<144> for Q4_K {
 /// The low nibbles of eight groups, or the high ones.
 #[inline]
 #[target_feature(enable = "neon")]
-fn nibbles(groups: &[u8; 256], high: bool) -> [[int8x16_t; 2]; 8] {
+fn nibbles<Caller>(groups: &[u8; 256], high: bool) -> [[int8x16_t; 2]; 8] {
     let mut q = [[vdupq_n_s8(0); 2]; 8];
     if high {
         for (q, both) in q.iter_mut().zip(groups.as_chunks().0) {
@@ -87,23 +87,23 @@ impl Scales {
     /// Reads a head. A register holds two bytes of the scales, each of eight rows.
     #[inline]
     #[target_feature(enable = "neon")]
-    pub(super) fn read(&mut self, head: &[u8; 128]) {
+    pub(super) fn read<Caller>(&mut self, head: &[u8; 128]) {
         store_floats(&mut self.d, halves(at(head, 0)));
         store_floats(&mut self.m, halves(at(head, 16)).map(|m| vnegq_f32(m)));
         for two in 0..2 {
             let [a, b, c] = [0, 32, 64].map(|start| load(at(head, 32 + start + two * 16)));
             let low = |v| vandq_u8(v, vdupq_n_u8(63));
             let high = |four, two| vorrq_u8(four, vshlq_n_u8::<4>(vshrq_n_u8::<6>(two)));
-            self.put(two * 2, low(a), low(b));
+            self.put::<Caller>(two * 2, low(a), low(b));
             let [c_low, c_high] = [vandq_u8(c, vdupq_n_u8(15)), vshrq_n_u8::<4>(c)];
-            self.put(4 + two * 2, high(c_low, a), high(c_high, b));
+            self.put::<Caller>(4 + two * 2, high(c_low, a), high(c_high, b));
         }
     }
 
     /// Keeps the scales and minima of units `i` and `i + 1`.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn put(&mut self, i: usize, scales: uint8x16_t, minima: uint8x16_t) {
+    fn put<Caller>(&mut self, i: usize, scales: uint8x16_t, minima: uint8x16_t) {
         let [scales, minima] = [scales, minima].map(|bytes| vreinterpretq_u64_u8(bytes));
         let units = [vzip1q_u64(scales, minima), vzip2q_u64(scales, minima)];
         for (to, unit) in self.six[i..].iter_mut().zip(units) {
@@ -114,7 +114,7 @@ impl Scales {
     /// The scales and minima of unit `i`: products of 11 and 6 bits, exact.
     #[inline]
     #[target_feature(enable = "neon")]
-    pub(super) fn unit(&self, i: usize) -> ([float32x4_t; 2], [float32x4_t; 2]) {
+    pub(super) fn unit<Caller>(&self, i: usize) -> ([float32x4_t; 2], [float32x4_t; 2]) {
         let six = load(at(self.six[i].as_flattened(), 0));
         let scale = |[low, high]: [float32x4_t; 2], six| {
             let six =

@@ -43,13 +43,13 @@ impl Tile<176> for Q5_K {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 176]; EIGHT], i: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 176]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         if i == 0 {
-            self.0.read(at(tile, 0));
+            self.0.read::<Caller>(at(tile, 0));
         }
-        let q = fives(at(tile, 384 + i / 2 * 256), at(tile, 128), i);
-        let (d, m) = self.0.unit(i);
+        let q = fives::<Caller>(at(tile, 384 + i / 2 * 256), at(tile, 128), i);
+        let (d, m) = self.0.unit::<Caller>(i);
         Unit { m, ..Unit::new(q, d) }
     }
 }
@@ -57,7 +57,7 @@ impl Tile<176> for Q5_K {
 /// The integers of unit `i`, from eight groups of nibbles and eight of single bits.
 #[inline]
 #[target_feature(enable = "neon")]
-fn fives(nibbles: &[u8; 256], bits: &[u8; 256], i: usize) -> [[int8x16_t; 2]; 8] {
+fn fives<Caller>(nibbles: &[u8; 256], bits: &[u8; 256], i: usize) -> [[int8x16_t; 2]; 8] {
     let down = vdupq_n_s8(-(i as i8));
     // The bit above a nibble; what else is above it goes.
     let five = |nibble: uint8x16_t, bits: uint8x16_t| {

@@ -44,33 +44,37 @@ impl Tile<210> for Q6_K {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 210]; EIGHT], i: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 210]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         let s = vreinterpretq_s8_u8(load(at(tile, 1536 + i * 16)));
         let s = [vmovl_s8(vget_low_s8(s)), vmovl_high_s8(s)];
         let nibbles = at(tile, (i / 4 * 2 + i % 2) * 256);
         let twos = at(tile, 1024 + i / 4 * 256);
-        Unit { s, ..Unit::new(sixes(nibbles, twos, i % 4), halves(at(tile, 1664))) }
+        Unit { s, ..Unit::new(sixes::<Caller>(nibbles, twos, i % 4), halves(at(tile, 1664))) }
     }
 }
 
 /// The integers of a unit, `quarter` telling which bits of eight groups of nibbles and of twos.
 #[inline]
 #[target_feature(enable = "neon")]
-fn sixes(nibbles: &[u8; 256], twos: &[u8; 256], quarter: usize) -> [[int8x16_t; 2]; 8] {
+fn sixes<Caller>(nibbles: &[u8; 256], twos: &[u8; 256], quarter: usize) -> [[int8x16_t; 2]; 8] {
     // A shift with insertion joins the two parts; what else is in the byte goes.
     match quarter {
-        0 => joined(nibbles, twos, |four, two| vsliq_n_u8::<4>(four, two)),
-        1 => joined(nibbles, twos, |four, two| vsliq_n_u8::<4>(four, vshrq_n_u8::<2>(two))),
-        2 => joined(nibbles, twos, |four, two| vsriq_n_u8::<4>(two, four)),
-        _ => joined(nibbles, twos, |four, two| vsriq_n_u8::<4>(vshrq_n_u8::<2>(two), four)),
+        0 => joined::<Caller>(nibbles, twos, |four, two| vsliq_n_u8::<4>(four, two)),
+        1 => {
+            joined::<Caller>(nibbles, twos, |four, two| vsliq_n_u8::<4>(four, vshrq_n_u8::<2>(two)))
+        }
+        2 => joined::<Caller>(nibbles, twos, |four, two| vsriq_n_u8::<4>(two, four)),
+        _ => {
+            joined::<Caller>(nibbles, twos, |four, two| vsriq_n_u8::<4>(vshrq_n_u8::<2>(two), four))
+        }
     }
 }
 
 /// `join` of every byte of eight groups, without the upper two bits.
 #[inline]
 #[target_feature(enable = "neon")]
-fn joined(
+fn joined<Caller>(
     nibbles: &[u8; 256],
     twos: &[u8; 256],
     join: impl Fn(uint8x16_t, uint8x16_t) -> uint8x16_t,

@@ -36,7 +36,7 @@ impl Tile<34> for Q8_0 {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 34]; EIGHT], _: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 34]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         let mut q = [[vdupq_n_s8(0); 2]; 8];
         for (g, q) in q.iter_mut().enumerate() {

@@ -11,7 +11,7 @@ use dram_quant::{EIGHT, Field};
 /// Writes block `block` of eight rows to `tile`, as [`dram_quant::tile`] does it.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn interleave<T: Tile<B>, const B: usize, const CALLER: usize>(
+pub(super) fn interleave<T: Tile<B>, const B: usize, Caller>(
     rows: &[&[[u8; B]]; EIGHT],
     block: usize,
     tile: &mut [[u8; B]; EIGHT],
@@ -21,17 +21,17 @@ pub(super) fn interleave<T: Tile<B>, const B: usize, const CALLER: usize>(
         *to = &row[block];
     }
     // One by one, not in a loop: where each field lies becomes part of the instructions.
-    field::<T, B, 0, CALLER>(&blocks, tile);
-    field::<T, B, 1, CALLER>(&blocks, tile);
-    field::<T, B, 2, CALLER>(&blocks, tile);
-    field::<T, B, 3, CALLER>(&blocks, tile);
-    field::<T, B, 4, CALLER>(&blocks, tile);
+    field::<T, B, 0, Caller>(&blocks, tile);
+    field::<T, B, 1, Caller>(&blocks, tile);
+    field::<T, B, 2, Caller>(&blocks, tile);
+    field::<T, B, 3, Caller>(&blocks, tile);
+    field::<T, B, 4, Caller>(&blocks, tile);
 }
 
 /// Interleaves field `I`, if there is one.
 #[inline]
 #[target_feature(enable = "neon")]
-fn field<T: Tile<B>, const B: usize, const I: usize, const CALLER: usize>(
+fn field<T: Tile<B>, const B: usize, const I: usize, Caller>(
     blocks: &[&[u8; B]; EIGHT],
     tile: &mut [[u8; B]; EIGHT],
 ) {
