@@ -1,30 +1,85 @@
 //! AVX2, with FMA and half-float conversion: every x86-64 CPU since Haswell and Zen.
+//!
+//! ```text
+//! weights of a group   row 0: k k k k | row 1: k k k k | … row 7      unsigned bytes
+//! activations                 k k k k |        k k k k | …            signed bytes
+//! maddubs              row 0: kk  kk  | row 1: kk  kk  | …            16 bits, DEPTH groups added
+//! madd with s          row 0          | row 1          | …            32 bits
+//! ```
 
-pub(crate) mod any;
-mod lanes;
-mod product;
-pub(crate) mod q4_0;
-pub(crate) mod q4_1;
-pub(crate) mod q4_k;
-pub(crate) mod q5_k;
-pub(crate) mod q6_k;
-pub(crate) mod q8_0;
-mod tile;
+use crate::x86::lanes::repeat;
+use crate::x86::product::{Column, Isa, Kind, Source, Unit, add, begin, store};
+use core::arch::x86_64::{
+    __m256i, _mm256_abs_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_blend_epi16,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_setzero_ps,
+    _mm256_setzero_si256, _mm256_sign_epi8, _mm256_slli_epi32, _mm256_srli_epi32,
+};
+use dram_quant::{EIGHT, Q8, UNIT};
 
-use crate::float::Widen;
-use core::arch::x86_64::{_mm_loadu_si128, _mm256_cvtph_ps};
+/// Multiplication of bytes to 16 bits.
+pub(crate) struct Maddubs;
 
-/// [`Widen`] in one instruction.
-pub(crate) struct F16c;
+impl Isa for Maddubs {
+    const EIGHT_COLUMNS: bool = false;
 
-impl Widen for F16c {
-    #[inline(always)]
-    fn widen(halves: &[u16; 8]) -> [f32; 8] {
-        // SAFETY: 8 halves are 16 readable bytes; the load needs no alignment.
-        let halves = unsafe { _mm_loadu_si128(halves.as_ptr().cast()) };
-        // SAFETY: only functions compiled with "f16c" name this type, in the `isa!` line of avx2.
-        let floats = unsafe { _mm256_cvtph_ps(halves) };
-        // SAFETY: a vector of 8 floats has the size and every valid state of the array.
-        unsafe { core::mem::transmute(floats) }
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn pass<S: Source, const N: usize>(
+        w: &mut S,
+        x: Q8<'_>,
+        first: usize,
+        y: &mut [[f32; EIGHT]],
+    ) {
+        let columns = Column::of::<N>(x, first);
+        let mut acc = [_mm256_setzero_ps(); N];
+        for i in 0..x.len / UNIT {
+            // SAFETY: the CPU has the features because this function has them.
+            let w = unsafe { w.unit::<(Self, [(); N])>(i) };
+            let sums = sums::<S, N>(&w, &columns, i);
+            add::<S, N>(&mut acc, &w, sums, &columns, i);
+        }
+        store(y, acc);
+    }
+}
+
+/// The integer sums of unit `i` for each column, a lane a row.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn sums<S: Source, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [__m256i; N] {
+    let mut sums = begin::<S, N>(S::Kind::OFFSET, w, x, i);
+    for first in (0..8).step_by(S::Kind::DEPTH) {
+        let mut deep = [_mm256_setzero_si256(); N];
+        for g in first..first + S::Kind::DEPTH {
+            for c in 0..N {
+                let products = multiply::<S::Kind>(w.q[g], repeat(&x[c].q[i][g]));
+                deep[c] = _mm256_add_epi16(deep[c], products);
+            }
+        }
+        let scale = scale::<S::Kind>(w.s, first / 4);
+        for c in 0..N {
+            sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(deep[c], scale));
+        }
+    }
+    sums
+}
+
+/// Products of bytes, added in pairs.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn multiply<K: Kind>(w: __m256i, x: __m256i) -> __m256i {
+    if K::SIGNED {
+        return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+    }
+    _mm256_maddubs_epi16(w, x)
+}
+
+/// The factor of half `half`, twice in each lane; 1 where halves have none.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn scale<K: Kind>(s: __m256i, half: usize) -> __m256i {
+    match (K::HALVES, half) {
+        (false, _) => _mm256_set1_epi16(1),
+        (true, 0) => _mm256_blend_epi16::<0xaa>(s, _mm256_slli_epi32::<16>(s)),
+        (true, _) => _mm256_blend_epi16::<0x55>(s, _mm256_srli_epi32::<16>(s)),
     }
 }

@@ -26,7 +26,12 @@ mod scalar;
 #[macro_use]
 mod arm;
 #[cfg(target_arch = "x86_64")]
+#[macro_use]
+mod x86;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512vnni;
 #[cfg(target_arch = "aarch64")]
 mod dotprod;
 #[cfg(target_arch = "aarch64")]
@@ -44,27 +49,22 @@ fn detected() -> [Option<&'static Kernels>; 2] {
 }
 
 /// Every table of this build beside `scalar`, fastest first; `None` where the CPU lacks it.
-#[cfg(not(target_arch = "aarch64"))]
-fn detected() -> [Option<&'static Kernels>; 1] {
-    #[cfg(target_arch = "x86_64")]
-    return [isa!(
-        avx2,
-        is_x86_feature_detected,
-        ["avx2", "fma", "f16c"],
-        avx2::F16c,
-        true,
-        [
-            Q4_0: avx2::q4_0::multiply,
-            Q4_1: avx2::q4_1::multiply,
-            Q8_0: avx2::q8_0::multiply,
-            Q4_K: avx2::q4_k::multiply,
-            Q5_K: avx2::q5_k::multiply,
-            Q6_K: avx2::q6_k::multiply,
-            _: avx2::any::multiply,
-        ]
-    )];
-    #[cfg(not(target_arch = "x86_64"))]
-    [None]
+#[cfg(target_arch = "x86_64")]
+fn detected() -> [Option<&'static Kernels>; 2] {
+    [
+        x86!(
+            avx512vnni,
+            ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512vnni"],
+            avx512vnni::Dpbusd
+        ),
+        x86!(avx2, ["avx2", "fma", "f16c"], avx2::Maddubs),
+    ]
+}
+
+/// No table beside `scalar`.
+#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
+fn detected() -> [Option<&'static Kernels>; 0] {
+    []
 }
 
 /// Positions in a page of keys and values: the unit attention kernels work on.

@@ -8,7 +8,7 @@
 //! Two units share eight groups, one the low nibbles and one the high.
 
 use super::lanes::{at, floats, halves, load, load8, store, store_floats};
-use super::product::{Kind, Tile, Unit, product};
+use super::product::{Isa, Kind, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
@@ -29,8 +29,13 @@ impl Kind for Q4_K {
 
 /// The product of eight rows.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
-    product::<Q4_K, 144>(w, x, panel, y);
+pub(crate) fn multiply<I: Isa>(
+    w: Eight<'_>,
+    x: Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
+    product::<I, Q4_K, 144>(w, x, panel, y);
 }
 
 impl Tile<144> for Q4_K {
@@ -39,7 +44,7 @@ impl Tile<144> for Q4_K {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 144]; EIGHT], i: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 144]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         if i == 0 {
             self.0.read(at(tile, 0));

@@ -1,6 +1,6 @@
 //! Every other format: unpacked to a panel of signed bytes by its definition, then multiplied.
 
-use super::product::{Kind, panel_product};
+use super::product::{Isa, Kind, panel_product};
 use crate::Panel;
 use crate::kernels::Eight;
 use dram_quant::{EIGHT, MAX_BYTES, Order, Q8, UNIT, Unpacked, untile};
@@ -26,12 +26,17 @@ impl Kind for ScaledMin {
 
 /// The product of eight rows.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
+pub(crate) fn multiply<I: Isa>(
+    w: Eight<'_>,
+    x: Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
     fill(w, panel);
     if w.format.has_min() {
-        panel_product::<ScaledMin>(panel, x, y);
+        panel_product::<I, ScaledMin>(panel, x, y);
     } else {
-        panel_product::<Scaled>(panel, x, y);
+        panel_product::<I, Scaled>(panel, x, y);
     }
 }
 

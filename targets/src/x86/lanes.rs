@@ -59,7 +59,7 @@ pub(super) fn pairs(pairs: &[[i16; 2]; 8]) -> __m256i {
 /// Four bytes in every lane of 32 bits.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn repeat(bytes: &[i8; 4]) -> __m256i {
+pub(crate) fn repeat(bytes: &[i8; 4]) -> __m256i {
     // SAFETY: the array is 4 readable bytes and the read needs no alignment.
     _mm256_set1_epi32(unsafe { bytes.as_ptr().cast::<i32>().read_unaligned() })
 }

@@ -8,7 +8,7 @@
 //! Bit `i` of the high bytes belongs to unit `i`.
 
 use super::lanes::{at, load};
-use super::product::{Kind, Tile, Unit, product};
+use super::product::{Isa, Kind, Tile, Unit, product};
 use super::q4_k::{Scales, nibbles};
 use crate::Panel;
 use crate::kernels::Eight;
@@ -29,8 +29,13 @@ impl Kind for Q5_K {
 
 /// The product of eight rows.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
-    product::<Q5_K, 176>(w, x, panel, y);
+pub(crate) fn multiply<I: Isa>(
+    w: Eight<'_>,
+    x: Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
+    product::<I, Q5_K, 176>(w, x, panel, y);
 }
 
 impl Tile<176> for Q5_K {
@@ -39,7 +44,7 @@ impl Tile<176> for Q5_K {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 176]; EIGHT], i: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 176]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         if i == 0 {
             self.0.read(at(tile, 0));

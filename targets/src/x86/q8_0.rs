@@ -6,7 +6,7 @@
 //! ```
 
 use super::lanes::{at, halves, load};
-use super::product::{Kind, Tile, Unit, product};
+use super::product::{Isa, Kind, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{_mm256_setzero_ps, _mm256_setzero_si256};
@@ -22,8 +22,13 @@ impl Kind for Q8_0 {
 
 /// The product of eight rows.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
-    product::<Q8_0, 34>(w, x, panel, y);
+pub(crate) fn multiply<I: Isa>(
+    w: Eight<'_>,
+    x: Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
+    product::<I, Q8_0, 34>(w, x, panel, y);
 }
 
 impl Tile<34> for Q8_0 {
@@ -32,7 +37,7 @@ impl Tile<34> for Q8_0 {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 34]; EIGHT], _: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 34]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         let mut q = [_mm256_setzero_si256(); 8];
         for (g, q) in q.iter_mut().enumerate() {

@@ -9,7 +9,7 @@
 //! on; units 4 to 7 likewise from groups 16 and 8 on.
 
 use super::lanes::{at, halves, load, load8};
-use super::product::{Kind, Tile, Unit, product};
+use super::product::{Isa, Kind, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
@@ -31,8 +31,13 @@ impl Kind for Q6_K {
 
 /// The product of eight rows.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
-    product::<Q6_K, 210>(w, x, panel, y);
+pub(crate) fn multiply<I: Isa>(
+    w: Eight<'_>,
+    x: Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
+    product::<I, Q6_K, 210>(w, x, panel, y);
 }
 
 impl Tile<210> for Q6_K {
@@ -41,7 +46,7 @@ impl Tile<210> for Q6_K {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 210]; EIGHT], i: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 210]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         let scale = |half: usize| _mm256_cvtepi8_epi32(load8(at(tile, 1536 + i * 16 + half * 8)));
         let s = _mm256_blend_epi16::<0xaa>(scale(0), _mm256_slli_epi32::<16>(scale(1)));

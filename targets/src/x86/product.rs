@@ -1,34 +1,28 @@
-//! The one product: eight rows, whose integers lie in registers, times up to four columns.
+//! The one product: eight rows, whose integers lie in registers, times some columns.
 //!
 //! ```text
-//! register  group g: weights 4 g .. 4 g + 4 of  row 0 | row 1 | … | row 7     unsigned bytes u
-//! activation         the same four of a column, in every lane of 32 bits      signed bytes x
-//!
-//! maddubs   u0 x0 + u1 x1 | u2 x2 + u3 x3      a lane of 32 bits, DEPTH groups added in 16 bits
-//! madd      · (s, s)                           32 bits, one sum a row
+//! register  group g: weights 4 g .. 4 g + 4 of  row 0 | row 1 | … | row 7     bytes
 //! ```
 //!
-//! Integers are unsigned because `maddubs` wants one factor so. A format's offset comes off
-//! through the sums of activations: `Σ (u − o) x = Σ u x − o Σ x`, exactly.
+//! A group is multiplied with the same four numbers of a column in every lane of 32 bits, so that
+//! the sums of a row come to lie in the lane of the row. Integers are unsigned where the format
+//! is, because instructions want one factor so; its offset comes off through the sums of
+//! activations: `Σ (u − o) x = Σ u x − o Σ x`, exactly.
 
-use super::lanes::{
-    floats, load, pairs, prefetch, repeat, repeat_pair, store, store_floats, store_pairs,
-};
+use super::lanes::{self, floats, load, pairs, prefetch, repeat_pair, store_floats, store_pairs};
 use super::tile::interleave;
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
-    __m256, __m256i, _mm256_abs_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_and_si256,
-    _mm256_blend_epi16, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_madd_epi16,
-    _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_mullo_epi16, _mm256_or_si256, _mm256_set1_epi16,
-    _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_slli_epi16,
-    _mm256_slli_epi32, _mm256_srai_epi16, _mm256_srli_epi32,
+    __m256, __m256i, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_madd_epi16,
+    _mm256_mul_ps, _mm256_mullo_epi16, _mm256_or_si256, _mm256_set1_epi16, _mm256_set1_ps,
+    _mm256_setzero_si256, _mm256_slli_epi16, _mm256_srai_epi16,
 };
 use core::marker::PhantomData;
 use dram_quant::{EIGHT, Format, Order, Q8, UNIT};
 
 /// What the integers of a format's units are.
-pub(super) trait Kind {
+pub(crate) trait Kind {
     /// Groups whose products `maddubs` gives may be added in 16 bits.
     const DEPTH: usize;
     /// Whether integers are signed, of 8 bits, and not unsigned.
@@ -42,7 +36,7 @@ pub(super) trait Kind {
 }
 
 /// How the tiles of a format, of blocks of `B` bytes, become registers.
-pub(super) trait Tile<const B: usize>: Kind {
+pub(crate) trait Tile<const B: usize>: Kind {
     const FORMAT: Format;
 
     /// A value to begin any row with.
@@ -53,25 +47,43 @@ pub(super) trait Tile<const B: usize>: Kind {
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; B]; EIGHT], i: usize) -> Unit;
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; B]; EIGHT], i: usize) -> Unit;
 }
 
 /// Where the units of eight rows come from.
-trait Source {
+pub(crate) trait Source {
     type Kind: Kind;
 
     /// Unit `i`; units of a row are asked for in order.
     ///
-    /// One place alone calls it with each `CALLER`: then the compiler inlines it, however long.
+    /// One place alone calls it with each `Caller`: then the compiler inlines it, however long.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit;
+    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit;
+}
+
+/// How an instruction set multiplies.
+pub(crate) trait Isa {
+    /// Whether its registers are enough for passes of eight columns, not four.
+    const EIGHT_COLUMNS: bool;
+
+    /// Multiplies with columns `first..first + N`, units in order.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn pass<S: Source, const N: usize>(
+        w: &mut S,
+        x: Q8<'_>,
+        first: usize,
+        y: &mut [[f32; EIGHT]],
+    );
 }
 
 /// Unit of eight rows in registers, a lane of 32 bits a row.
-pub(super) struct Unit {
+pub(crate) struct Unit {
     /// Integers, in groups of four.
     pub q: [__m256i; 8],
     /// Scales.
@@ -110,7 +122,7 @@ impl Unit {
     #[target_feature(enable = "avx2,fma,f16c")]
     fn to_panel(&self, panel: &mut Panel<'_>, i: usize) {
         for (q, group) in self.q.iter().zip(panel.q[i].as_chunks_mut::<32>().0) {
-            store(group, *q);
+            lanes::store(group, *q);
         }
         store_floats(&mut panel.d[i], self.d);
         store_floats(&mut panel.m[i], self.m);
@@ -151,7 +163,7 @@ impl<T: Tile<B>, const B: usize> Source for Blocks<'_, T, B> {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit {
         let units = const { T::FORMAT.weights() / UNIT };
         let unit_bytes = const { T::FORMAT.bytes() * UNIT / T::FORMAT.weights() * EIGHT };
         let bytes = self.blocks.as_flattened();
@@ -174,7 +186,7 @@ impl<T: Tile<B>, const B: usize> Source for Blocks<'_, T, B> {
             }
         };
         // SAFETY: the CPU has the features because this function has them.
-        unsafe { self.tile.unit::<CALLER>(tile, i) }
+        unsafe { self.tile.unit::<Caller>(tile, i) }
     }
 }
 
@@ -189,7 +201,7 @@ impl<K: Kind> Source for Unpacked<'_, K> {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<const CALLER: usize>(&mut self, i: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit {
         Unit::from_panel(self.panel, i)
     }
 }
@@ -200,7 +212,7 @@ const FEW: usize = 8;
 /// Multiplies eight rows in blocks of `B` bytes with every column.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn product<T: Tile<B>, const B: usize>(
+pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
     w: Eight<'_>,
     x: Q8<'_>,
     panel: &mut Panel<'_>,
@@ -208,134 +220,112 @@ pub(super) fn product<T: Tile<B>, const B: usize>(
 ) {
     let mut source = Blocks::<T, B>::new(w);
     if y.len() <= FEW {
-        return columns(x, y, &mut source);
+        return columns::<I, _>(&mut source, x, y);
     }
     for i in 0..x.len / UNIT {
         // SAFETY: the CPU has the features because this function has them.
-        unsafe { source.unit::<0>(i) }.to_panel(panel, i);
+        unsafe { source.unit::<I>(i) }.to_panel(panel, i);
     }
-    panel_product::<T>(panel, x, y);
+    panel_product::<I, T>(panel, x, y);
 }
 
 /// Multiplies a panel with every column.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn panel_product<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
-    columns(x, y, &mut Unpacked::<K> { panel, kind: PhantomData });
+pub(super) fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+    columns::<I, _>(&mut Unpacked::<K> { panel, kind: PhantomData }, x, y);
 }
 
-/// Multiplies with every column, four in a pass.
+/// Multiplies with every column, as many in a pass as there are registers for.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn columns<S: Source>(x: Q8<'_>, y: &mut [[f32; EIGHT]], w: &mut S) {
-    let (fours, rest) = y.as_chunks_mut::<4>();
-    let first = fours.len() * 4;
-    for (c, y) in fours.iter_mut().enumerate() {
-        pass::<S, 4>(x, c * 4, y, w);
+fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+    let eights = if I::EIGHT_COLUMNS { y.len() / 8 * 8 } else { 0 };
+    let (eights, rest) = y.split_at_mut(eights);
+    let (fours, rest) = rest.split_at_mut(rest.len() / 4 * 4);
+    let mut first = 0;
+    for y in eights.as_chunks_mut::<8>().0 {
+        // SAFETY: `I` is named only by the table that has its features.
+        unsafe { I::pass::<S, 8>(w, x, first, y) };
+        first += 8;
+    }
+    for y in fours.as_chunks_mut::<4>().0 {
+        // SAFETY: as above.
+        unsafe { I::pass::<S, 4>(w, x, first, y) };
+        first += 4;
     }
     match rest.len() {
-        3 => pass::<S, 3>(x, first, rest, w),
-        2 => pass::<S, 2>(x, first, rest, w),
-        1 => pass::<S, 1>(x, first, rest, w),
+        // SAFETY: as above.
+        3 => unsafe { I::pass::<S, 3>(w, x, first, rest) },
+        // SAFETY: as above.
+        2 => unsafe { I::pass::<S, 2>(w, x, first, rest) },
+        // SAFETY: as above.
+        1 => unsafe { I::pass::<S, 1>(w, x, first, rest) },
         _ => {}
-    }
-}
-
-/// Multiplies with columns `first..first + N`, units in order.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn pass<S: Source, const N: usize>(
-    x: Q8<'_>,
-    first: usize,
-    y: &mut [[f32; EIGHT]],
-    source: &mut S,
-) {
-    let units = x.len / UNIT;
-    let mut columns = [Column { q: &[], d: &[], ds: &[], sums: &[] }; N];
-    for (c, column) in columns.iter_mut().enumerate() {
-        *column = Column::of(x.columns(first + c, 1), units);
-    }
-    let mut acc = [_mm256_setzero_ps(); N];
-    for i in 0..units {
-        // SAFETY: the CPU has the features because this function has them.
-        let w = unsafe { source.unit::<N>(i) };
-        let sums = sums::<S, N>(&w, &columns, i);
-        for c in 0..N {
-            let d = _mm256_mul_ps(w.d, _mm256_set1_ps(columns[c].d[i]));
-            acc[c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[c]), d, acc[c]);
-            if S::Kind::MIN {
-                acc[c] = _mm256_fmadd_ps(w.m, minima::<S::Kind>(&w, &columns[c], i), acc[c]);
-            }
-        }
-    }
-    for (y, acc) in y.iter_mut().zip(acc) {
-        store_floats(y, acc);
     }
 }
 
 /// One column of activations.
 #[derive(Clone, Copy)]
-struct Column<'a> {
+pub(crate) struct Column<'a> {
     /// `(units, 8 groups, 4)`
-    q: &'a [[[i8; 4]; 8]],
+    pub q: &'a [[[i8; 4]; 8]],
     d: &'a [f32],
     ds: &'a [f32],
     sums: &'a [[i16; 2]],
 }
 
 impl<'a> Column<'a> {
-    #[inline]
-    fn of(x: Q8<'a>, units: usize) -> Self {
-        let q = &x.q.as_chunks().0.as_chunks().0[..units];
-        Self { q, d: &x.d[..units], ds: &x.ds[..units], sums: &x.sums[..units] }
+    /// Columns `first..first + N`.
+    #[inline(always)]
+    pub(crate) fn of<const N: usize>(x: Q8<'a>, first: usize) -> [Self; N] {
+        let units = x.len / UNIT;
+        let mut columns = [Self { q: &[], d: &[], ds: &[], sums: &[] }; N];
+        for (c, column) in columns.iter_mut().enumerate() {
+            let x = x.columns(first + c, 1);
+            let q = &x.q.as_chunks().0.as_chunks().0[..units];
+            *column = Self { q, d: &x.d[..units], ds: &x.ds[..units], sums: &x.sums[..units] };
+        }
+        columns
     }
 }
 
-/// The integer sums of a unit, for each row (lane) and column.
+/// `offset` times the sums of activations of unit `i`, taken off: what the sums of each column
+/// begin with.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn sums<S: Source, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [__m256i; N] {
+pub(crate) fn begin<S: Source, const N: usize>(
+    offset: i16,
+    w: &Unit,
+    x: &[Column<'_>; N],
+    i: usize,
+) -> [__m256i; N] {
     let mut sums = [_mm256_setzero_si256(); N];
-    if S::Kind::OFFSET != 0 {
-        let offset = _mm256_set1_epi16(-S::Kind::OFFSET);
+    if offset != 0 {
+        let offset = _mm256_set1_epi16(-offset);
         let offsets = if S::Kind::HALVES { _mm256_mullo_epi16(w.s, offset) } else { offset };
         for c in 0..N {
             sums[c] = _mm256_madd_epi16(repeat_pair(x[c].sums[i]), offsets);
         }
     }
-    for first in (0..8).step_by(S::Kind::DEPTH) {
-        let mut deep = [_mm256_setzero_si256(); N];
-        for g in first..first + S::Kind::DEPTH {
-            for c in 0..N {
-                let products = multiply::<S::Kind>(w.q[g], repeat(&x[c].q[i][g]));
-                deep[c] = _mm256_add_epi16(deep[c], products);
-            }
-        }
-        let scale = scale::<S::Kind>(w.s, first / 4);
-        for c in 0..N {
-            sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(deep[c], scale));
-        }
-    }
     sums
 }
 
-/// Products of bytes, added in pairs.
+/// Adds unit `i` of each column, whose integer sums are `sums`, to the outputs `acc`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn multiply<K: Kind>(w: __m256i, x: __m256i) -> __m256i {
-    if K::SIGNED {
-        return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
-    }
-    _mm256_maddubs_epi16(w, x)
-}
-
-/// The factor of half `half`, twice in each lane; 1 where halves have none.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn scale<K: Kind>(s: __m256i, half: usize) -> __m256i {
-    match (K::HALVES, half) {
-        (false, _) => _mm256_set1_epi16(1),
-        (true, 0) => _mm256_blend_epi16::<0xaa>(s, _mm256_slli_epi32::<16>(s)),
-        (true, _) => _mm256_blend_epi16::<0x55>(s, _mm256_srli_epi32::<16>(s)),
+pub(crate) fn add<S: Source, const N: usize>(
+    acc: &mut [__m256; N],
+    w: &Unit,
+    sums: [__m256i; N],
+    x: &[Column<'_>; N],
+    i: usize,
+) {
+    for c in 0..N {
+        let d = _mm256_mul_ps(w.d, _mm256_set1_ps(x[c].d[i]));
+        acc[c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[c]), d, acc[c]);
+        if S::Kind::MIN {
+            acc[c] = _mm256_fmadd_ps(w.m, minima::<S::Kind>(w, &x[c], i), acc[c]);
+        }
     }
 }
 
@@ -348,4 +338,13 @@ fn minima<K: Kind>(w: &Unit, x: &Column<'_>, i: usize) -> __m256 {
     }
     let sums = _mm256_madd_epi16(repeat_pair(x.sums[i]), w.n);
     _mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(x.d[i]))
+}
+
+/// Writes the outputs of columns.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn store<const N: usize>(y: &mut [[f32; EIGHT]], acc: [__m256; N]) {
+    for (y, acc) in y.iter_mut().zip(acc) {
+        store_floats(y, acc);
+    }
 }

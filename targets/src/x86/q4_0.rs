@@ -6,7 +6,7 @@
 //! ```
 
 use super::lanes::{at, halves, load};
-use super::product::{Kind, Tile, Unit, product};
+use super::product::{Isa, Kind, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
@@ -25,8 +25,13 @@ impl Kind for Q4_0 {
 
 /// The product of eight rows.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
-    product::<Q4_0, 18>(w, x, panel, y);
+pub(crate) fn multiply<I: Isa>(
+    w: Eight<'_>,
+    x: Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
+    product::<I, Q4_0, 18>(w, x, panel, y);
 }
 
 impl Tile<18> for Q4_0 {
@@ -35,7 +40,7 @@ impl Tile<18> for Q4_0 {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 18]; EIGHT], _: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 18]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         Unit::new(nibbles(&tile[16..]), halves(at(tile, 0)), _mm256_setzero_ps())
     }

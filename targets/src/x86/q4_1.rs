@@ -6,7 +6,7 @@
 //! ```
 
 use super::lanes::{at, halves};
-use super::product::{Kind, Tile, Unit, product};
+use super::product::{Isa, Kind, Tile, Unit, product};
 use super::q4_0::nibbles;
 use crate::Panel;
 use crate::kernels::Eight;
@@ -22,8 +22,13 @@ impl Kind for Q4_1 {
 
 /// The product of eight rows.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply(w: Eight<'_>, x: Q8<'_>, panel: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
-    product::<Q4_1, 20>(w, x, panel, y);
+pub(crate) fn multiply<I: Isa>(
+    w: Eight<'_>,
+    x: Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
+    product::<I, Q4_1, 20>(w, x, panel, y);
 }
 
 impl Tile<20> for Q4_1 {
@@ -32,7 +37,7 @@ impl Tile<20> for Q4_1 {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<const CALLER: usize>(&mut self, tile: &[[u8; 20]; EIGHT], _: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 20]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         Unit::new(nibbles(&tile[32..]), halves(at(tile, 0)), halves(at(tile, 16)))
     }

@@ -1,0 +1,54 @@
+//! What the tables of x86-64 share: how the bytes of each format become registers, and the
+//! product. Its instruction sets differ in how they multiply: [`crate::avx2`],
+//! [`crate::avx512vnni`].
+
+pub(crate) mod any;
+pub(crate) mod lanes;
+pub(crate) mod product;
+pub(crate) mod q4_0;
+pub(crate) mod q4_1;
+pub(crate) mod q4_k;
+pub(crate) mod q5_k;
+pub(crate) mod q6_k;
+pub(crate) mod q8_0;
+mod tile;
+
+use crate::float::Widen;
+use core::arch::x86_64::{_mm_loadu_si128, _mm256_cvtph_ps};
+
+/// [`Widen`] in one instruction.
+pub(crate) struct F16c;
+
+impl Widen for F16c {
+    #[inline(always)]
+    fn widen(halves: &[u16; 8]) -> [f32; 8] {
+        // SAFETY: 8 halves are 16 readable bytes; the load needs no alignment.
+        let halves = unsafe { _mm_loadu_si128(halves.as_ptr().cast()) };
+        // SAFETY: only functions compiled with "f16c" name this type, in the `isa!` lines of x86.
+        let floats = unsafe { _mm256_cvtph_ps(halves) };
+        // SAFETY: a vector of 8 floats has the size and every valid state of the array.
+        unsafe { core::mem::transmute(floats) }
+    }
+}
+
+/// The table of one instruction set: its name, features and [`product::Isa`].
+macro_rules! x86 {
+    ($name:ident, $features:tt, $isa:ty) => {
+        isa!(
+            $name,
+            is_x86_feature_detected,
+            $features,
+            x86::F16c,
+            true,
+            [
+                Q4_0: x86::q4_0::multiply::<$isa>,
+                Q4_1: x86::q4_1::multiply::<$isa>,
+                Q8_0: x86::q8_0::multiply::<$isa>,
+                Q4_K: x86::q4_k::multiply::<$isa>,
+                Q5_K: x86::q5_k::multiply::<$isa>,
+                Q6_K: x86::q6_k::multiply::<$isa>,
+                _: x86::any::multiply::<$isa>,
+            ]
+        )
+    };
+}
