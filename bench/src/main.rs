@@ -1,6 +1,7 @@
 //! Measures dram and its peers.
 #![forbid(unsafe_code)]
 
+mod bandwidth;
 mod divergence;
 mod golden;
 mod kl;
@@ -12,6 +13,7 @@ mod record;
 mod reference;
 mod synth;
 mod versus;
+mod work;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -29,8 +31,8 @@ enum Command {
     Kl(kl::Arguments),
     /// Writes a model of the exact shape and formats of an R1 distill, with random weights
     Synth(synth::Arguments),
-    /// dram and a peer's llama-bench in turn, then from start to first token with the
-    /// llama-completion beside it; writes the numbers and where they come from to a record
+    /// dram, a peer's llama-bench and reading memory in turn, then from start to first token with
+    /// the llama-completion beside it; writes the numbers and where they come from to a record
     Versus(versus::Arguments),
 }
 

@@ -1,16 +1,19 @@
 //! dram and llama.cpp as programs to be run and timed.
 
-use crate::record::Measurement;
 use serde_json::Value;
 use std::error::Error;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// What is measured.
 pub(crate) struct Workload {
     pub model: PathBuf,
+    /// What dram runs instead: the same model packed, say.
+    pub own_model: Option<PathBuf>,
+    /// How dram holds weights: its `--weights`.
+    pub weights: String,
     /// Tokens of the prompt that is timed.
     pub prompt: usize,
     /// Tokens whose generation is timed.
@@ -57,30 +60,41 @@ pub(crate) struct Speeds {
 const ITSELF: [&str; 7] =
     ["kernels", "threads", "n_threads", "build_commit", "build_number", "backends", "cpu_info"];
 
+impl Workload {
+    /// The file that a maker's program runs.
+    pub(crate) fn model(&self, maker: Maker) -> &Path {
+        let own = self.own_model.as_deref().filter(|_| maker == Maker::Dram);
+        own.unwrap_or(&self.model)
+    }
+}
+
 impl Programs {
     /// The arguments of a measurement of one repetition, after the program.
     pub(crate) fn bench_arguments(&self, work: &Workload) -> Vec<OsString> {
-        let (first, json): (&[&str], &[&str]) = match self.maker {
-            Maker::Dram => (&["bench"], &["--json"]),
+        let (first, last): (&[&str], &[&str]) = match self.maker {
+            Maker::Dram => (&["bench"], &["--json", "--weights", &work.weights]),
             Maker::Llama => (&["-m"], &["-o", "json"]),
         };
         let numbers = [("-p", work.prompt), ("-n", work.generate), ("-t", work.threads), ("-r", 1)];
         let mut arguments: Vec<OsString> = first.iter().map(OsString::from).collect();
-        arguments.push(work.model.clone().into());
+        arguments.push(work.model(self.maker).into());
         arguments
             .extend(numbers.iter().flat_map(|(flag, n)| [(*flag).into(), n.to_string().into()]));
-        arguments.extend(json.iter().map(OsString::from));
+        arguments.extend(last.iter().map(OsString::from));
         arguments
     }
 
     /// The arguments that make the program answer with one token and end.
     pub(crate) fn complete_arguments(&self, work: &Workload) -> Vec<OsString> {
-        let model = work.model.clone().into_os_string();
+        let model = OsString::from(work.model(self.maker));
         let threads = work.threads.to_string();
         let texts = |texts: &[&str]| texts.iter().map(OsString::from).collect::<Vec<_>>();
         let shared = texts(&["--temp", "0", "-n", "1", "-t", &threads]);
         let own = match self.maker {
-            Maker::Dram => [texts(&["run"]), vec![model], texts(&["--raw", SHORT_PROMPT])].concat(),
+            Maker::Dram => {
+                let plain = ["--weights", &work.weights, "--raw", SHORT_PROMPT];
+                [texts(&["run"]), vec![model], texts(&plain)].concat()
+            }
             Maker::Llama => {
                 let plain = ["-no-cnv", "--no-warmup", "-p", SHORT_PROMPT];
                 [texts(&["-m"]), vec![model], texts(&plain)].concat()
@@ -101,19 +115,6 @@ impl Programs {
         let told = |key: &&str| Some(format!("{key} {}", tests.first()?.get(*key)?));
         let said = ITSELF.iter().filter_map(told).collect::<Vec<_>>().join(", ");
         Ok(Speeds { prompt: rate("n_prompt")?, generate: rate("n_gen")?, said })
-    }
-
-    /// A number of this maker's, told on the way.
-    pub(crate) fn measurement(
-        &self,
-        test: String,
-        round: usize,
-        value: f64,
-        unit: &'static str,
-    ) -> Measurement {
-        let program = self.maker.name();
-        eprintln!("{program:10} {test:12} {value:10.2} {unit}");
-        Measurement { program, test, round, value, unit }
     }
 
     /// Seconds from the program's start to its end, with one token decoded between.

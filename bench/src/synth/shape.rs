@@ -102,7 +102,7 @@ impl Shape {
     /// If there is none; the message lists those that are.
     pub(crate) fn named(name: &str) -> Result<Self, String> {
         let found = SHAPES.into_iter().find(|shape| shape.name == name);
-        found.ok_or_else(|| format!("one of {}", SHAPES.map(|shape| shape.name).join(", ")))
+        found.ok_or_else(|| format!("must be one of {}", SHAPES.map(|shape| shape.name).join(", ")))
     }
 
     /// Every tensor, in the order in which a pass reads them.
