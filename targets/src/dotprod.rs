@@ -7,7 +7,7 @@
 //! ```
 
 use crate::arm::product::{
-    Column, Isa, Kind, Source, Unit, activations, add, begin, scaled, store,
+    Column, Isa, Kind, Source, Unit, activations, add, begin, block, scaled, store,
 };
 use core::arch::aarch64::{int8x16_t, int32x4_t, vdupq_n_f32};
 use core::arch::asm;
@@ -25,14 +25,19 @@ impl Isa for Sdot {
         first: usize,
         y: &mut [[f32; EIGHT]],
     ) {
-        let units = w.units().min(x.len / UNIT);
-        let x = Column::of::<N>(x, first, units);
+        let blocks = w.limit(x.len / UNIT / S::UNITS);
+        let x = Column::of::<N>(x, first, blocks * S::UNITS);
         let mut acc = [[vdupq_n_f32(0.0); 2]; N];
-        for i in 0..units {
+        for b in 0..blocks {
             // SAFETY: the CPU has the features because this function has them.
-            let w = unsafe { w.unit::<(Self, [(); N])>(i) };
-            let sums = sums::<S, N>(&w, &x, i);
-            add::<S::Kind, N>(&mut acc, &w, sums, &x, i);
+            let here = unsafe { w.block::<(Self, [(); N])>(b) };
+            let x = block(&x, b, S::UNITS);
+            for i in 0..S::UNITS {
+                // SAFETY: as above.
+                let w = unsafe { S::unit::<(Self, [(); N])>(&here, i) };
+                let sums = sums::<S, N>(&w, &x, i);
+                add::<S::Kind, N>(&mut acc, &w, sums, &x, i);
+            }
         }
         store(y, acc);
     }

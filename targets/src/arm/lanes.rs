@@ -115,3 +115,13 @@ pub(super) fn prefetch<const AHEAD: usize>(bytes: &[u8]) {
             options(nostack, preserves_flags, readonly));
     }
 }
+
+/// What the compiler knows nothing about, so that it keeps the instructions as they are written.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn opaque(v: int8x16_t) -> int8x16_t {
+    let mut v = v;
+    // SAFETY: there is no instruction.
+    unsafe { asm!("/* {0:v} */", inout(vreg) v, options(pure, nomem, nostack, preserves_flags)) };
+    v
+}

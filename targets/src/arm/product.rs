@@ -9,18 +9,19 @@
 //! to lie in the lane of the row. A format's offset comes off through the sums of activations:
 //! `Σ (u − o) x = Σ u x − o Σ x`, exactly; in panels it is off already.
 
-use super::lanes::{self, floats, group, pair, pairs, prefetch, signed, store_floats, store_pairs};
+use super::lanes::{
+    self, floats, group, opaque, pair, pairs, prefetch, signed, store_floats, store_pairs,
+};
 use super::tile::interleave;
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::aarch64::{
-    float32x4_t, int8x16_t, int16x4_t, int16x8_t, int32x4_t, vcvtq_f32_s32, vdup_n_s16,
-    vdupq_n_f32, vdupq_n_s8, vdupq_n_s16, vdupq_n_s32, vfmaq_f32, vfmaq_n_f32, vget_high_s16,
-    vget_low_s16, vmlal_lane_s16, vmlaq_s32, vmovl_high_s16, vmovl_s16, vmull_lane_s16,
-    vmulq_n_f32, vmulq_s32, vreinterpretq_s8_u8, vreinterpretq_u8_s8, vshlq_n_s16, vshrq_n_s16,
-    vsliq_n_s16, vsubq_s8,
+    float32x4_t, int8x16_t, int16x8_t, int32x4_t, vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s8,
+    vdupq_n_s16, vdupq_n_s32, vfmaq_f32, vfmaq_n_f32, vget_high_s16, vget_low_s16, vmlal_lane_s16,
+    vmlaq_s32, vmovl_high_s16, vmovl_s16, vmull_lane_s16, vmulq_n_f32, vmulq_s32,
+    vreinterpretq_s8_s16, vreinterpretq_s8_u8, vreinterpretq_s16_s8, vreinterpretq_u8_s8,
+    vshlq_n_s16, vshrq_n_s16, vsliq_n_s16, vsubq_s8,
 };
-use core::arch::asm;
 use core::marker::PhantomData;
 use dram_quant::{EIGHT, Format, Order, Q8, UNIT};
 
@@ -40,32 +41,59 @@ pub(crate) trait Kind {
 pub(crate) trait Tile<const B: usize>: Kind {
     const FORMAT: Format;
 
-    /// A value to begin any row with.
-    const NEW: Self;
+    /// What is taken out of a tile once for all its units.
+    type Head;
 
-    /// Unit `i` of a tile; units of a tile are asked for in order.
+    /// Takes it out.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; B]; EIGHT], i: usize) -> Unit;
+    unsafe fn head<Caller>(tile: &[[u8; B]; EIGHT]) -> Self::Head;
+
+    /// Unit `i` of a tile.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn unit<Caller>(head: &Self::Head, tile: &[[u8; B]; EIGHT], i: usize) -> Unit;
 }
 
 /// Where the units of eight rows come from.
+///
+/// One place alone calls `block` and `unit` with each `Caller`: then the compiler inlines them,
+/// however long they are.
 pub(crate) trait Source {
     type Kind: Kind;
 
-    /// Units in a row.
-    fn units(&self) -> usize;
+    /// Units in a block.
+    const UNITS: usize;
 
-    /// Unit `i`; units of a row are asked for in order.
+    /// A block of eight rows.
+    type Block<'a>
+    where
+        Self: 'a;
+
+    /// Limits rows to `blocks` blocks, if they have more; returns how many they have now.
     ///
-    /// One place alone calls it with each `Caller`: then the compiler inlines it, however long.
+    /// Then the compiler sees that blocks exist.
+    fn limit(&mut self, blocks: usize) -> usize;
+
+    /// Block `i`.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit;
+    unsafe fn block<Caller>(&mut self, i: usize) -> Self::Block<'_>;
+
+    /// Unit `i` of a block.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn unit<'a, Caller>(block: &Self::Block<'a>, i: usize) -> Unit
+    where
+        Self: 'a;
 }
 
 /// How an instruction set multiplies.
@@ -84,6 +112,7 @@ pub(crate) trait Isa {
 }
 
 /// Unit of eight rows in registers, a lane of 32 bits a row.
+#[derive(Clone, Copy)]
 pub(crate) struct Unit {
     /// Integers, in groups of four.
     pub q: [[int8x16_t; 2]; 8],
@@ -104,19 +133,6 @@ impl Unit {
     pub(super) fn new(q: [[int8x16_t; 2]; 8], d: [float32x4_t; 2]) -> Self {
         let (m, one) = ([vdupq_n_f32(0.0); 2], [vdupq_n_s16(1); 2]);
         Self { q, d, m, s: one, n: one }
-    }
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    fn from_panel(panel: &Panel<'_>, i: usize) -> Self {
-        let mut q = [[vdupq_n_s8(0); 2]; 8];
-        for (q, bytes) in q.iter_mut().zip(panel.q[i].as_chunks().0) {
-            *q = group(bytes).map(|q| vreinterpretq_s8_u8(q));
-        }
-        let factors = pairs(&panel.s[i]);
-        let s = factors.map(|s| vshrq_n_s16::<8>(vshlq_n_s16::<8>(s)));
-        let n = factors.map(|n| vshrq_n_s16::<8>(n));
-        Self { q, d: floats(&panel.d[i]), m: floats(&panel.m[i]), s, n }
     }
 
     /// Writes the unit without its offset; factors share 16 bits, `s` the lower half.
@@ -140,36 +156,54 @@ impl Unit {
 /// Tiles where they lie.
 struct Tiles<'a, T, const B: usize> {
     tiles: &'a [[[u8; B]; EIGHT]],
-    tile: T,
+    format: PhantomData<T>,
 }
 
 /// Bytes of tiles asked for before they are needed.
 const AHEAD: usize = 2048;
 
-impl<T: Tile<B>, const B: usize> Source for Tiles<'_, T, B> {
+impl<'t, T: Tile<B>, const B: usize> Source for Tiles<'t, T, B> {
     type Kind = T;
 
+    const UNITS: usize = T::FORMAT.weights() / UNIT;
+
+    type Block<'a>
+        = (T::Head, &'t [[u8; B]; EIGHT])
+    where
+        Self: 'a;
+
     #[inline]
-    fn units(&self) -> usize {
-        self.tiles.len() * const { T::FORMAT.weights() / UNIT }
+    fn limit(&mut self, blocks: usize) -> usize {
+        let blocks = blocks.min(self.tiles.len());
+        self.tiles = &self.tiles[..blocks];
+        blocks
     }
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit {
-        let units = const { T::FORMAT.weights() / UNIT };
-        let tile = &self.tiles[i / units];
-        let unit_bytes = const { T::FORMAT.bytes() * UNIT / T::FORMAT.weights() * EIGHT };
-        let here = &tile.as_flattened()[i % units * unit_bytes..];
+    unsafe fn block<Caller>(&mut self, i: usize) -> Self::Block<'_> {
+        let tile = &self.tiles[i];
+        // SAFETY: the CPU has the features because this function has them.
+        (unsafe { T::head::<Caller>(tile) }, tile)
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<'a, Caller>((head, tile): &Self::Block<'a>, i: usize) -> Unit
+    where
+        Self: 'a,
+    {
+        let bytes = const { T::FORMAT.bytes() * EIGHT / Self::UNITS };
+        let here = &tile.as_flattened()[i * bytes..];
         prefetch::<AHEAD>(here);
-        if unit_bytes > 64 {
+        if bytes > 64 {
             prefetch::<{ AHEAD + 64 }>(here);
         }
-        if unit_bytes > 128 {
+        if bytes > 128 {
             prefetch::<{ AHEAD + 128 }>(here);
         }
         // SAFETY: the CPU has the features because this function has them.
-        unsafe { self.tile.unit::<Caller>(tile, i % units) }
+        unsafe { T::unit::<Caller>(head, tile, i) }
     }
 }
 
@@ -179,7 +213,7 @@ struct Rows<'a, T, const B: usize> {
     rows: [&'a [[u8; B]]; EIGHT],
     /// The tile made of one block of each row.
     scratch: [[u8; B]; EIGHT],
-    tile: T,
+    format: PhantomData<T>,
 }
 
 impl<'a, T: Tile<B>, const B: usize> Rows<'a, T, B> {
@@ -189,33 +223,54 @@ impl<'a, T: Tile<B>, const B: usize> Rows<'a, T, B> {
         for (to, row) in rows.iter_mut().zip(blocks.chunks_exact(row_blocks)) {
             *to = row;
         }
-        Self { rows, scratch: [[0; B]; EIGHT], tile: T::NEW }
+        Self { rows, scratch: [[0; B]; EIGHT], format: PhantomData }
     }
 }
 
 impl<T: Tile<B>, const B: usize> Source for Rows<'_, T, B> {
     type Kind = T;
 
+    const UNITS: usize = T::FORMAT.weights() / UNIT;
+
+    type Block<'a>
+        = (T::Head, &'a [[u8; B]; EIGHT])
+    where
+        Self: 'a;
+
     #[inline]
-    fn units(&self) -> usize {
-        self.rows[0].len() * const { T::FORMAT.weights() / UNIT }
+    fn limit(&mut self, blocks: usize) -> usize {
+        let blocks = blocks.min(self.rows[0].len());
+        for row in &mut self.rows {
+            *row = &row[..blocks];
+        }
+        blocks
     }
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit {
-        let units = const { T::FORMAT.weights() / UNIT };
-        if i.is_multiple_of(units) {
-            interleave::<T, B, Caller>(&self.rows, i / units, &mut self.scratch);
-        }
+    unsafe fn block<Caller>(&mut self, i: usize) -> Self::Block<'_> {
+        interleave::<T, B, Caller>(&self.rows, i, &mut self.scratch);
         // SAFETY: the CPU has the features because this function has them.
-        unsafe { self.tile.unit::<(Caller,)>(&self.scratch, i % units) }
+        (unsafe { T::head::<(Caller,)>(&self.scratch) }, &self.scratch)
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<'a, Caller>((head, tile): &Self::Block<'a>, i: usize) -> Unit
+    where
+        Self: 'a,
+    {
+        // SAFETY: the CPU has the features because this function has them.
+        unsafe { T::unit::<(Caller,)>(head, tile, i) }
     }
 }
 
-/// Eight rows unpacked, from which the offset of `K` was taken.
+/// A panel, from which the offset of `K` was taken.
 struct Unpacked<'a, K> {
-    panel: &'a Panel<'a>,
+    q: &'a [[u8; 256]],
+    d: &'a [[f32; EIGHT]],
+    m: &'a [[f32; EIGHT]],
+    s: &'a [[[i16; 2]; EIGHT]],
     kind: PhantomData<K>,
 }
 
@@ -231,15 +286,41 @@ impl<K: Kind> Kind for Unpacked<'_, K> {
 impl<K: Kind> Source for Unpacked<'_, K> {
     type Kind = Self;
 
+    const UNITS: usize = 1;
+
+    type Block<'a>
+        = Unit
+    where
+        Self: 'a;
+
     #[inline]
-    fn units(&self) -> usize {
-        self.panel.units()
+    fn limit(&mut self, blocks: usize) -> usize {
+        let blocks = blocks.min(self.q.len());
+        (self.q, self.d) = (&self.q[..blocks], &self.d[..blocks]);
+        (self.m, self.s) = (&self.m[..blocks], &self.s[..blocks]);
+        blocks
     }
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit {
-        Unit::from_panel(self.panel, i)
+    unsafe fn block<Caller>(&mut self, i: usize) -> Unit {
+        let mut q = [[vdupq_n_s8(0); 2]; 8];
+        for (q, bytes) in q.iter_mut().zip(self.q[i].as_chunks().0) {
+            *q = group(bytes).map(|q| vreinterpretq_s8_u8(q));
+        }
+        let factors = pairs(&self.s[i]);
+        let s = factors.map(|s| vshrq_n_s16::<8>(vshlq_n_s16::<8>(s)));
+        let n = factors.map(|n| vshrq_n_s16::<8>(n));
+        Unit { q, d: floats(&self.d[i]), m: floats(&self.m[i]), s, n }
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<'a, Caller>(unit: &Unit, _: usize) -> Unit
+    where
+        Self: 'a,
+    {
+        *unit
     }
 }
 
@@ -259,14 +340,14 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
     let blocks = w.bytes.as_chunks().0;
     match w.order {
         Order::Tiles => {
-            let mut tiles = Tiles { tiles: blocks.as_chunks().0, tile: T::NEW };
+            let mut tiles = Tiles { tiles: blocks.as_chunks().0, format: PhantomData::<T> };
             if y.len() <= FEW {
                 return columns::<I, _>(&mut tiles, x, y);
             }
             fill::<I, _>(&mut tiles, panel);
         }
         Order::Rows => {
-            let mut rows = Rows::new(blocks, w.rows);
+            let mut rows = Rows::<T, B>::new(blocks, w.rows);
             if y.len() == 1 {
                 // SAFETY: `I` is named only by the table that has its features.
                 return unsafe { I::pass::<Rows<'_, T, B>, 1>(&mut rows, x, 0, y) };
@@ -281,16 +362,22 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
 #[inline]
 #[target_feature(enable = "neon")]
 fn fill<I: Isa, S: Source>(w: &mut S, panel: &mut Panel<'_>) {
-    for i in 0..w.units().min(panel.units()) {
+    for b in 0..w.limit(panel.units() / S::UNITS) {
         // SAFETY: the CPU has the features because this function has them.
-        unsafe { w.unit::<I>(i) }.to_panel::<S::Kind>(panel, i);
+        let block = unsafe { w.block::<I>(b) };
+        for i in 0..S::UNITS {
+            // SAFETY: as above.
+            let unit = unsafe { S::unit::<I>(&block, i) };
+            unit.to_panel::<S::Kind>(panel, b * S::UNITS + i);
+        }
     }
 }
 
 /// Multiplies a panel with every column.
 #[target_feature(enable = "neon")]
 pub(super) fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
-    columns::<I, _>(&mut Unpacked::<K> { panel, kind: PhantomData }, x, y);
+    let Panel { q, d, m, s } = panel;
+    columns::<I, _>(&mut Unpacked::<K> { q, d, m, s, kind: PhantomData }, x, y);
 }
 
 /// Multiplies with every column.
@@ -327,14 +414,39 @@ impl<'a> Column<'a> {
     /// `units` units of columns `first..first + N`.
     #[inline(always)]
     pub(crate) fn of<const N: usize>(x: Q8<'a>, first: usize, units: usize) -> [Self; N] {
+        let (q, all) = (x.q.as_chunks().0, x.len / UNIT);
         let mut columns = [Self { q: &[], d: &[], ds: &[], sums: &[] }; N];
         for (c, column) in columns.iter_mut().enumerate() {
-            let x = x.columns(first + c, 1);
-            let q = &x.q.as_chunks().0[..units];
-            *column = Self { q, d: &x.d[..units], ds: &x.ds[..units], sums: &x.sums[..units] };
+            let start = (first + c) * all;
+            *column = Self { q, d: x.d, ds: x.ds, sums: x.sums }.units(start, units);
         }
         columns
     }
+
+    /// Units `first..first + count`.
+    #[inline(always)]
+    fn units(&self, first: usize, count: usize) -> Self {
+        Self {
+            q: &self.q[first..][..count],
+            d: &self.d[first..][..count],
+            ds: &self.ds[first..][..count],
+            sums: &self.sums[first..][..count],
+        }
+    }
+}
+
+/// The units of block `i` of each column, `count` in a block.
+#[inline(always)]
+pub(crate) fn block<'a, const N: usize>(
+    x: &[Column<'a>; N],
+    i: usize,
+    count: usize,
+) -> [Column<'a>; N] {
+    let mut block = *x;
+    for c in 0..N {
+        block[c] = x[c].units(i * count, count);
+    }
+    block
 }
 
 /// Unit `i` of each column.
@@ -358,7 +470,9 @@ pub(crate) fn begin<K: Kind, const N: usize, const HALF: usize>(
 ) -> [int32x4_t; N] {
     let mut begin = [vdupq_n_s32(0); N];
     if K::OFFSET != 0 {
-        let offset = opaque(vdup_n_s16(-i16::from(K::OFFSET)));
+        // As a constant it would be multiplied with in shifts and additions.
+        let offset = opaque(vreinterpretq_s8_s16(vdupq_n_s16(-i16::from(K::OFFSET))));
+        let offset = vget_low_s16(vreinterpretq_s16_s8(offset));
         for c in 0..N {
             let sums = pair(&x[c].sums[i]);
             begin[c] = match HALF {
@@ -369,19 +483,6 @@ pub(crate) fn begin<K: Kind, const N: usize, const HALF: usize>(
         }
     }
     begin
-}
-
-/// What the compiler takes for a variable: it would replace the multiplication with a constant
-/// in one instruction by shifts in several.
-#[inline]
-#[target_feature(enable = "neon")]
-fn opaque(constant: int16x4_t) -> int16x4_t {
-    let mut variable = constant;
-    // SAFETY: there is no instruction.
-    unsafe {
-        asm!("/* {0:v} */", inout(vreg) variable, options(pure, nomem, nostack, preserves_flags))
-    };
-    variable
 }
 
 /// The sums of the two halves times their factors.

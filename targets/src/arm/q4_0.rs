@@ -35,11 +35,16 @@ pub(crate) fn multiply<I: Isa>(
 
 impl Tile<18> for Q4_0 {
     const FORMAT: Format = Format::Q4_0;
-    const NEW: Self = Self;
+
+    type Head = ();
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 18]; EIGHT], _: usize) -> Unit {
+    unsafe fn head<Caller>(_: &[[u8; 18]; EIGHT]) {}
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<Caller>((): &(), tile: &[[u8; 18]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         Unit::new(nibbles::<Caller>(at(tile, 16)), halves(at(tile, 0)))
     }

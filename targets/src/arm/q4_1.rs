@@ -33,11 +33,16 @@ pub(crate) fn multiply<I: Isa>(
 
 impl Tile<20> for Q4_1 {
     const FORMAT: Format = Format::Q4_1;
-    const NEW: Self = Self;
+
+    type Head = ();
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 20]; EIGHT], _: usize) -> Unit {
+    unsafe fn head<Caller>(_: &[[u8; 20]; EIGHT]) {}
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<Caller>((): &(), tile: &[[u8; 20]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         let m = halves(at(tile, 16));
         Unit { m, ..Unit::new(nibbles::<Caller>(at(tile, 32)), halves(at(tile, 0))) }

@@ -7,7 +7,7 @@
 //!
 //! Two units share eight groups, one the low nibbles and one the high.
 
-use super::lanes::{at, floats, group, halves, load, store, store_floats};
+use super::lanes::{at, group, halves, load, opaque, store};
 use super::product::{Isa, Kind, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
@@ -20,7 +20,7 @@ use core::arch::aarch64::{
 use dram_quant::{EIGHT, Format, Q8};
 
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q4_K(Scales);
+struct Q4_K;
 
 impl Kind for Q4_K {
     const LARGEST: i16 = 15;
@@ -40,17 +40,21 @@ pub(crate) fn multiply<I: Isa>(
 
 impl Tile<144> for Q4_K {
     const FORMAT: Format = Format::Q4_K;
-    const NEW: Self = Self(Scales::ZERO);
+
+    type Head = Scales;
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 144]; EIGHT], i: usize) -> Unit {
+    unsafe fn head<Caller>(tile: &[[u8; 144]; EIGHT]) -> Scales {
+        Scales::read::<Caller>(at(tile.as_flattened(), 0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<Caller>(scales: &Scales, tile: &[[u8; 144]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
-        if i == 0 {
-            self.0.read::<Caller>(at(tile, 0));
-        }
         let q = nibbles::<Caller>(at(tile, 128 + i / 2 * 256), i % 2 == 1);
-        let (d, m) = self.0.unit::<Caller>(i);
+        let (d, m) = scales.unit::<Caller>(i);
         Unit { m, ..Unit::new(q, d) }
     }
 }
@@ -69,35 +73,36 @@ fn nibbles<Caller>(groups: &[u8; 256], high: bool) -> [[int8x16_t; 2]; 8] {
             *q = group(both).map(|both| vreinterpretq_s8_u8(vandq_u8(both, vdupq_n_u8(15))));
         }
     }
-    q
+    // Bytes would be widened in each branch, to be multiplied in more instructions.
+    q.map(|q| q.map(|q| opaque(q)))
 }
 
 /// The head of a tile, which Q4_K and Q5_K share, taken apart.
 pub(super) struct Scales {
-    d: [f32; EIGHT],
+    d: [float32x4_t; 2],
     /// `-dmin`
-    m: [f32; EIGHT],
+    m: [float32x4_t; 2],
     /// Scales and minima: `(units, 2, rows)`.
     six: [[[u8; EIGHT]; 2]; 8],
 }
 
 impl Scales {
-    pub(super) const ZERO: Self = Self { d: [0.0; 8], m: [0.0; 8], six: [[[0; 8]; 2]; 8] };
-
     /// Reads a head. A register holds two bytes of the scales, each of eight rows.
     #[inline]
     #[target_feature(enable = "neon")]
-    pub(super) fn read<Caller>(&mut self, head: &[u8; 128]) {
-        store_floats(&mut self.d, halves(at(head, 0)));
-        store_floats(&mut self.m, halves(at(head, 16)).map(|m| vnegq_f32(m)));
+    pub(super) fn read<Caller>(head: &[u8; 128]) -> Self {
+        let d = halves(at(head, 0));
+        let m = halves(at(head, 16)).map(|m| vnegq_f32(m));
+        let mut scales = Self { d, m, six: [[[0; EIGHT]; 2]; 8] };
         for two in 0..2 {
             let [a, b, c] = [0, 32, 64].map(|start| load(at(head, 32 + start + two * 16)));
             let low = |v| vandq_u8(v, vdupq_n_u8(63));
             let high = |four, two| vorrq_u8(four, vshlq_n_u8::<4>(vshrq_n_u8::<6>(two)));
-            self.put::<Caller>(two * 2, low(a), low(b));
+            scales.put::<Caller>(two * 2, low(a), low(b));
             let [c_low, c_high] = [vandq_u8(c, vdupq_n_u8(15)), vshrq_n_u8::<4>(c)];
-            self.put::<Caller>(4 + two * 2, high(c_low, a), high(c_high, b));
+            scales.put::<Caller>(4 + two * 2, high(c_low, a), high(c_high, b));
         }
+        scales
     }
 
     /// Keeps the scales and minima of units `i` and `i + 1`.
@@ -121,7 +126,7 @@ impl Scales {
                 [vmovl_u16(vget_low_u16(six)), vmovl_high_u16(six)].map(|six| vcvtq_f32_u32(six));
             [vmulq_f32(low, six[0]), vmulq_f32(high, six[1])]
         };
-        let d = scale(floats(&self.d), vmovl_u8(vget_low_u8(six)));
-        (d, scale(floats(&self.m), vmovl_high_u8(six)))
+        let d = scale(self.d, vmovl_u8(vget_low_u8(six)));
+        (d, scale(self.m, vmovl_high_u8(six)))
     }
 }

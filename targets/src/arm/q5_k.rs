@@ -19,7 +19,7 @@ use core::arch::aarch64::{
 use dram_quant::{EIGHT, Format, Q8};
 
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q5_K(Scales);
+struct Q5_K;
 
 impl Kind for Q5_K {
     const LARGEST: i16 = 31;
@@ -39,17 +39,21 @@ pub(crate) fn multiply<I: Isa>(
 
 impl Tile<176> for Q5_K {
     const FORMAT: Format = Format::Q5_K;
-    const NEW: Self = Self(Scales::ZERO);
+
+    type Head = Scales;
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 176]; EIGHT], i: usize) -> Unit {
+    unsafe fn head<Caller>(tile: &[[u8; 176]; EIGHT]) -> Scales {
+        Scales::read::<Caller>(at(tile.as_flattened(), 0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<Caller>(scales: &Scales, tile: &[[u8; 176]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
-        if i == 0 {
-            self.0.read::<Caller>(at(tile, 0));
-        }
         let q = fives::<Caller>(at(tile, 384 + i / 2 * 256), at(tile, 128), i);
-        let (d, m) = self.0.unit::<Caller>(i);
+        let (d, m) = scales.unit::<Caller>(i);
         Unit { m, ..Unit::new(q, d) }
     }
 }

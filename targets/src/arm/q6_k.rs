@@ -13,8 +13,8 @@ use super::product::{Isa, Kind, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::aarch64::{
-    int8x16_t, uint8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vget_low_s8, vmovl_high_s8, vmovl_s8,
-    vreinterpretq_s8_u8, vshrq_n_u8, vsliq_n_u8, vsriq_n_u8,
+    float32x4_t, int8x16_t, uint8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vget_low_s8,
+    vmovl_high_s8, vmovl_s8, vreinterpretq_s8_u8, vshrq_n_u8, vsliq_n_u8, vsriq_n_u8,
 };
 use dram_quant::{EIGHT, Format, Q8};
 
@@ -40,17 +40,24 @@ pub(crate) fn multiply<I: Isa>(
 
 impl Tile<210> for Q6_K {
     const FORMAT: Format = Format::Q6_K;
-    const NEW: Self = Self;
+
+    type Head = [float32x4_t; 2];
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 210]; EIGHT], i: usize) -> Unit {
+    unsafe fn head<Caller>(tile: &[[u8; 210]; EIGHT]) -> Self::Head {
+        halves(at(tile.as_flattened(), 1664))
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<Caller>(d: &Self::Head, tile: &[[u8; 210]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         let s = vreinterpretq_s8_u8(load(at(tile, 1536 + i * 16)));
         let s = [vmovl_s8(vget_low_s8(s)), vmovl_high_s8(s)];
         let nibbles = at(tile, (i / 4 * 2 + i % 2) * 256);
         let twos = at(tile, 1024 + i / 4 * 256);
-        Unit { s, ..Unit::new(sixes::<Caller>(nibbles, twos, i % 4), halves(at(tile, 1664))) }
+        Unit { s, ..Unit::new(sixes::<Caller>(nibbles, twos, i % 4), *d) }
     }
 }
 
@@ -59,19 +66,20 @@ impl Tile<210> for Q6_K {
 #[target_feature(enable = "neon")]
 fn sixes<Caller>(nibbles: &[u8; 256], twos: &[u8; 256], quarter: usize) -> [[int8x16_t; 2]; 8] {
     // A shift with insertion joins the two parts; what else is in the byte goes.
+    let six = |six| vandq_u8(six, vdupq_n_u8(63));
     match quarter {
-        0 => joined::<Caller>(nibbles, twos, |four, two| vsliq_n_u8::<4>(four, two)),
-        1 => {
-            joined::<Caller>(nibbles, twos, |four, two| vsliq_n_u8::<4>(four, vshrq_n_u8::<2>(two)))
-        }
-        2 => joined::<Caller>(nibbles, twos, |four, two| vsriq_n_u8::<4>(two, four)),
+        0 => joined::<Caller>(nibbles, twos, |four, two| six(vsliq_n_u8::<4>(four, two))),
+        1 => joined::<Caller>(nibbles, twos, |four, two| {
+            six(vsliq_n_u8::<4>(four, vshrq_n_u8::<2>(two)))
+        }),
+        2 => joined::<Caller>(nibbles, twos, |four, two| six(vsriq_n_u8::<4>(two, four))),
         _ => {
             joined::<Caller>(nibbles, twos, |four, two| vsriq_n_u8::<4>(vshrq_n_u8::<2>(two), four))
         }
     }
 }
 
-/// `join` of every byte of eight groups, without the upper two bits.
+/// `join` of every byte of eight groups.
 #[inline]
 #[target_feature(enable = "neon")]
 fn joined<Caller>(
@@ -79,7 +87,7 @@ fn joined<Caller>(
     twos: &[u8; 256],
     join: impl Fn(uint8x16_t, uint8x16_t) -> uint8x16_t,
 ) -> [[int8x16_t; 2]; 8] {
-    let six = |four, two| vreinterpretq_s8_u8(vandq_u8(join(four, two), vdupq_n_u8(63)));
+    let six = |four, two| vreinterpretq_s8_u8(join(four, two));
     let mut q = [[vdupq_n_s8(0); 2]; 8];
     let groups = nibbles.as_chunks().0.iter().zip(twos.as_chunks().0);
     for (q, (fours, twos)) in q.iter_mut().zip(groups) {

@@ -32,11 +32,16 @@ pub(crate) fn multiply<I: Isa>(
 
 impl Tile<34> for Q8_0 {
     const FORMAT: Format = Format::Q8_0;
-    const NEW: Self = Self;
+
+    type Head = ();
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 34]; EIGHT], _: usize) -> Unit {
+    unsafe fn head<Caller>(_: &[[u8; 34]; EIGHT]) {}
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<Caller>((): &(), tile: &[[u8; 34]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         let mut q = [[vdupq_n_s8(0); 2]; 8];
         for (g, q) in q.iter_mut().enumerate() {
