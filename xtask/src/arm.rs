@@ -1,5 +1,6 @@
 //! Tests on 64-bit ARM: cross-built, and run under emulation of the boards' cores.
 
+use crate::fetch;
 use crate::step::{Outcome, cargo, run, workspace};
 use std::path::Path;
 use std::process::Command;
@@ -9,8 +10,12 @@ const LINKER: &str = "aarch64-linux-gnu-gcc";
 const EMULATOR: &str = "qemu-aarch64";
 /// Where Debian keeps the C library of a cross compiler.
 const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
-/// Pi 4: no dot product. Pi 5: dot product. An instruction that a core lacks ends the test.
-const CORES: [&str; 2] = ["cortex-a72", "cortex-a76"];
+/// Zero 2 W and 3; Jetson Nano; Pi 4; Pi 5; a server; all there is. An instruction that a core
+/// lacks ends the test.
+const CORES: [&str; 6] =
+    ["cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"];
+/// Those on which the real model runs: one for each table of kernels.
+const MODEL_CORES: [&str; 2] = ["cortex-a72", "cortex-a76"];
 
 /// Builds and runs the tests of the crates that have code for ARM.
 ///
@@ -21,19 +26,27 @@ pub(crate) fn arm() -> Outcome {
     let rustc = rustc()?;
     require(LINKER, "gcc-aarch64-linux-gnu libc6-dev-arm64-cross")?;
     require(EMULATOR, "qemu-user")?;
-    CORES.iter().try_for_each(|core| {
-        // Doc tests would need the documentation tool of the same compiler.
-        let crates = "-p dram-quant -p dram-targets -p dram-runtime --lib --tests";
-        run(cargo(&format!("test --target {TARGET} {crates}"))
-            .env("RUSTC", &rustc)
-            .env("CARGO_TARGET_DIR", workspace().join("target/arm"))
-            .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER)
-            .env(
-                "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER",
-                // Loader and C library must be of one version, and Debian may have a second library.
-                format!("{EMULATOR} -cpu {core} -L {LIBRARIES} -E LD_LIBRARY_PATH={LIBRARIES}/lib"),
-            ))
-    })
+    fetch::fetch()?;
+    // Doc tests would need the documentation tool of the same compiler.
+    let kernels = "-p dram-quant -p dram-targets --lib --tests";
+    CORES.iter().try_for_each(|core| emulate(&rustc, core, kernels))?;
+    let model = "-p dram-runtime --test golden";
+    MODEL_CORES.iter().try_for_each(|core| emulate(&rustc, core, model))
+}
+
+/// Runs tests on one core.
+fn emulate(rustc: &str, core: &str, tests: &str) -> Outcome {
+    eprintln!("on {core}:");
+    run(cargo(&format!("test --target {TARGET} {tests}"))
+        .env("RUSTC", rustc)
+        .env("CARGO_TARGET_DIR", workspace().join("target/arm"))
+        .env("DRAM_FETCHED", fetch::folder())
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER)
+        .env(
+            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER",
+            // Loader and C library must be of one version, and Debian may have a second library.
+            format!("{EMULATOR} -cpu {core} -L {LIBRARIES} -E LD_LIBRARY_PATH={LIBRARIES}/lib"),
+        ))
 }
 
 /// A compiler that has the target's standard library: `$RUSTC` or the usual one, else Debian's.

@@ -1,0 +1,56 @@
+//! The real model, to the last bit: what one machine computes, all do.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod fetched;
+
+use dram_runtime::{Gguf, Limits, Plan, Sampler, Sampling, Session};
+
+/// Tokens that are made after each prompt.
+const TOKENS: usize = 12;
+
+/// Prompt, greedy reply, and a digest of the logits' bits after the last token.
+const REPLIES: [(&[u32], [u32; TOKENS], u64); 2] = [
+    (
+        &[504, 3575, 282, 4649, 314],
+        [7042, 30, 198, 198, 504, 2988, 314, 42, 216, 34, 32, 33],
+        0xb8bb_6003_83c9_d445,
+    ),
+    (
+        &[1, 9690, 198, 2683, 359, 253, 5356, 5646],
+        [11173, 338, 2311, 3629, 351, 480, 2143, 284, 3544, 2397, 30, 1206],
+        0x360c_fe7b_28e9_a299,
+    ),
+];
+
+/// FNV-1a over the bits of all logits.
+fn digest(logits: &[f32]) -> u64 {
+    let bytes = logits.iter().flat_map(|x| x.to_bits().to_le_bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[test]
+fn every_machine_computes_the_same_bits() {
+    let file = fetched::bytes("SmolLM2-135M-Instruct.Q4_1.gguf");
+    let gguf = Gguf::parse(&file).unwrap();
+    let mut slots = vec![None; Plan::layers_in(&gguf).unwrap()];
+    let plan = Plan::new(&gguf, &mut slots).unwrap();
+    let limits = Limits { context: 64, ..Limits::default() };
+    let mut memory = vec![0; plan.bytes(&limits).unwrap()];
+    let mut session = Session::new(&plan, dram_targets::best(), limits, &mut memory).unwrap();
+    let mut scratch = vec![0; Sampler::bytes(plan.tokens())];
+    let mut sampler = Sampler::new(Sampling::GREEDY, plan.tokens(), &mut scratch).unwrap();
+    for (prompt, reply, bits) in REPLIES {
+        let sequence = session.open().unwrap();
+        session.prompt(sequence, prompt).unwrap();
+        let found: [u32; TOKENS] = core::array::from_fn(|_| {
+            let token = sampler.choose(session.kernels(), session.logits(0)).unwrap();
+            session.pass(sequence, &[token], true).unwrap();
+            token
+        });
+        assert_eq!(found, reply, "{}", session.kernels().name());
+        assert_eq!(digest(session.logits(0)), bits, "{}", session.kernels().name());
+        session.close(sequence).unwrap();
+    }
+}
