@@ -4,13 +4,16 @@
 mod bandwidth;
 mod divergence;
 mod golden;
+mod kernels;
 mod kl;
 mod machine;
 mod median;
 mod multiply;
 mod peer;
+mod random;
 mod record;
 mod reference;
+mod roofline;
 mod synth;
 mod versus;
 mod work;
@@ -25,10 +28,14 @@ enum Command {
     /// Where our likeliest tokens, and those of a plain f32 forward pass, part from what llama.cpp
     /// recorded
     Golden(golden::Arguments),
+    /// Every kernel of every table on this CPU, checked against `scalar` and measured
+    Kernels(kernels::Arguments),
     /// How far next-token distributions are from those of a plain f32 forward pass of the same
     /// weights, over windows of 512 tokens whose second halves are scored, as llama-perplexity
     /// does it
     Kl(kl::Arguments),
+    /// Draws a record of `versus` beside the limit that the memory sets
+    Roofline(roofline::Arguments),
     /// Writes a model of the exact shape and formats of an R1 distill, with random weights
     Synth(synth::Arguments),
     /// dram, a peer's llama-bench and reading memory in turn, then from start to first token with
@@ -39,7 +46,9 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Golden(arguments) => golden::run(&arguments),
+        Command::Kernels(arguments) => kernels::run(&arguments),
         Command::Kl(arguments) => kl::run(&arguments),
+        Command::Roofline(arguments) => roofline::run(&arguments),
         Command::Synth(arguments) => synth::run(&arguments),
         Command::Versus(arguments) => versus::run(&arguments),
     };

@@ -1,6 +1,7 @@
 //! Random weights, written as blocks of their format directly.
 
 use super::shape::{Shape, Tensor};
+use crate::random::Random;
 use dram_quant::{Format, f32_to_f16};
 
 /// The standard deviation of the weights of matrices: that of trained models, about, so that
@@ -88,36 +89,6 @@ fn scales(d: f32, signed: bool) -> [f32; 16] {
         let sign = if signed && i % 2 == 1 { -1.0 } else { 1.0 };
         sign * d * (0.75 + 0.5 * (i / 2) as f32 / 7.0)
     })
-}
-
-/// Xorshift (Marsaglia 2003).
-struct Random(u64);
-
-impl Random {
-    /// Started by an FNV-1a hash.
-    fn new(name: &str, start: usize) -> Self {
-        let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        let bytes = name.bytes().chain(start.to_le_bytes());
-        Self(bytes.fold(0xcbf2_9ce4_8422_2325, mix) | 1)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn fill(&mut self, out: &mut [u8]) {
-        let (words, rest) = out.as_chunks_mut();
-        words.iter_mut().for_each(|word| *word = self.next().to_le_bytes());
-        rest.fill_with(|| (self.next() >> 32) as u8);
-    }
-
-    /// A number of −1..1.
-    fn symmetric(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0
-    }
 }
 
 #[cfg(test)]
