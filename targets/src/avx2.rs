@@ -20,7 +20,7 @@ use dram_quant::{EIGHT, Q8, UNIT};
 pub(crate) struct Maddubs;
 
 impl Isa for Maddubs {
-    const EIGHT_COLUMNS: bool = false;
+    const COLUMNS: usize = 4;
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]

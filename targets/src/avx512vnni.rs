@@ -21,7 +21,7 @@ use dram_quant::{EIGHT, Q8, UNIT};
 pub(crate) struct Dpbusd;
 
 impl Isa for Dpbusd {
-    const EIGHT_COLUMNS: bool = true;
+    const COLUMNS: usize = 8;
 
     #[inline]
     #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]

@@ -66,8 +66,8 @@ pub(crate) trait Source {
 
 /// How an instruction set multiplies.
 pub(crate) trait Isa {
-    /// Whether its registers are enough for passes of eight columns, not four.
-    const EIGHT_COLUMNS: bool;
+    /// The most columns its registers are enough for in a pass: 4 or 8.
+    const COLUMNS: usize;
 
     /// Multiplies with columns `first..first + N`, units in order.
     ///
@@ -206,10 +206,8 @@ impl<K: Kind> Source for Unpacked<'_, K> {
     }
 }
 
-/// Columns to which a unit of tiles is multiplied where it lies; more are worth a panel.
-const FEW: usize = 8;
-
-/// Multiplies eight rows in blocks of `B` bytes with every column.
+/// Multiplies eight rows in blocks of `B` bytes with every column: where they lie if there are few,
+/// else unpacked.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
@@ -219,7 +217,12 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
     y: &mut [[f32; EIGHT]],
 ) {
     let mut source = Blocks::<T, B>::new(w);
-    if y.len() <= FEW {
+    let few = match w.order {
+        Order::Tiles => y.len() <= 2 * I::COLUMNS,
+        // One pass: rows become tiles in each.
+        Order::Rows => y.len() <= 4 || y.len() == I::COLUMNS,
+    };
+    if few {
         return columns::<I, _>(&mut source, x, y);
     }
     for i in 0..x.len / UNIT {
@@ -239,7 +242,7 @@ pub(super) fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &m
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
-    let eights = if I::EIGHT_COLUMNS { y.len() / 8 * 8 } else { 0 };
+    let eights = if I::COLUMNS == 8 { y.len() / 8 * 8 } else { 0 };
     let (eights, rest) = y.split_at_mut(eights);
     let (fours, rest) = rest.split_at_mut(rest.len() / 4 * 4);
     let mut first = 0;
