@@ -26,8 +26,8 @@ pub(crate) const ROW: Row = Row {
     encode: None,
 };
 
-/// What the nibbles stand for: ggml's `kvalues_iq4nl`.
-pub(crate) const VALUES: [i8; 16] =
+/// What the nibbles of IQ4_NL and IQ4_XS stand for: ggml's `kvalues_iq4nl`.
+pub const VALUES: [i8; 16] =
     [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
 fn unpack(block: &[u8], _: usize, out: &mut Unpacked) {

@@ -45,6 +45,7 @@ mod q8_0;
 pub use float::{f16_to_f32, f32_to_f16};
 pub use format::{Format, MAX_BYTES};
 pub use id::Refused;
+pub use iq4_nl::VALUES as IQ4_VALUES;
 pub use matrix::{EIGHT, Matrix, Order};
 pub use q8::{Q8, Q8Mut};
 pub use tile::{Field, tile, untile};

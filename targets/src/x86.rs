@@ -3,11 +3,15 @@
 //! [`crate::avx512vnni`].
 
 pub(crate) mod any;
+pub(crate) mod iq4_nl;
+pub(crate) mod iq4_xs;
 pub(crate) mod lanes;
 pub(crate) mod product;
 pub(crate) mod q4_0;
 pub(crate) mod q4_1;
 pub(crate) mod q4_k;
+pub(crate) mod q5_0;
+pub(crate) mod q5_1;
 pub(crate) mod q5_k;
 pub(crate) mod q6_k;
 pub(crate) mod q8_0;
@@ -43,10 +47,14 @@ macro_rules! x86 {
             [
                 Q4_0: x86::q4_0::multiply::<$isa>,
                 Q4_1: x86::q4_1::multiply::<$isa>,
+                Q5_0: x86::q5_0::multiply::<$isa>,
+                Q5_1: x86::q5_1::multiply::<$isa>,
                 Q8_0: x86::q8_0::multiply::<$isa>,
                 Q4_K: x86::q4_k::multiply::<$isa>,
                 Q5_K: x86::q5_k::multiply::<$isa>,
                 Q6_K: x86::q6_k::multiply::<$isa>,
+                IQ4_NL: x86::iq4_nl::multiply::<$isa>,
+                IQ4_XS: x86::iq4_xs::multiply::<$isa>,
                 _: x86::any::multiply::<$isa>,
             ]
         )

@@ -1,0 +1,71 @@
+//! IQ4_NL: a scale, and nibbles that stand for unevenly spaced bytes.
+//!
+//! ```text
+//! byte of a tile  0        16                            144
+//!                 | 8 x d   | 4 groups: nibbles of k and k + 16 |
+//! ```
+
+use super::lanes::{at, halves, load16};
+use super::product::{Isa, Kind, Tile, Unit, product};
+use super::q4_0::nibbles;
+use crate::Panel;
+use crate::kernels::Eight;
+use core::arch::x86_64::{
+    __m256i, _mm256_broadcastsi128_si256, _mm256_setzero_ps, _mm256_shuffle_epi8,
+};
+use dram_quant::{EIGHT, Format, IQ4_VALUES, Q8};
+
+/// Signed bytes, as in Q8_0.
+#[allow(non_camel_case_types, reason = "the format's own name")]
+struct IQ4_NL;
+
+impl Kind for IQ4_NL {
+    const DEPTH: usize = 1;
+    const SIGNED: bool = true;
+}
+
+/// The product of eight rows.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn multiply<I: Isa>(
+    w: Eight<'_>,
+    x: Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
+    product::<I, IQ4_NL, 18>(w, x, panel, y);
+}
+
+impl Tile<18> for IQ4_NL {
+    const FORMAT: Format = Format::IQ4_NL;
+    const NEW: Self = Self;
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 18]; EIGHT], _: usize) -> Unit {
+        let tile = tile.as_flattened();
+        Unit::new(values(&tile[16..]), halves(at(tile, 0)), _mm256_setzero_ps())
+    }
+}
+
+/// What the nibbles of four groups stand for.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn values(groups: &[u8]) -> [__m256i; 8] {
+    const VALUES: [u8; 16] = bytes(IQ4_VALUES);
+    let table = _mm256_broadcastsi128_si256(load16(&VALUES));
+    let mut q = nibbles(groups);
+    for q in &mut q {
+        *q = _mm256_shuffle_epi8(table, *q);
+    }
+    q
+}
+
+/// The same bits.
+const fn bytes(signed: [i8; 16]) -> [u8; 16] {
+    let (mut bytes, mut i) = ([0; 16], 0);
+    while i < 16 {
+        bytes[i] = signed[i].cast_unsigned();
+        i += 1;
+    }
+    bytes
+}

@@ -1,0 +1,44 @@
+//! Q5_1: a scale, a minimum and five bits.
+//!
+//! ```text
+//! byte of a tile  0        16       32                    64                            192
+//!                 | 8 x d   | 8 x m  | 8 x 32 fifth bits   | 4 groups: nibbles of k and k + 16 |
+//! ```
+
+use super::lanes::{at, halves};
+use super::product::{Isa, Kind, Tile, Unit, product};
+use super::q5_0::fives;
+use crate::Panel;
+use crate::kernels::Eight;
+use dram_quant::{EIGHT, Format, Q8};
+
+/// Five bits, as in Q5_0, with a minimum.
+struct Q5_1;
+
+impl Kind for Q5_1 {
+    const DEPTH: usize = 4;
+    const MIN: bool = true;
+}
+
+/// The product of eight rows.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn multiply<I: Isa>(
+    w: Eight<'_>,
+    x: Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
+    product::<I, Q5_1, 24>(w, x, panel, y);
+}
+
+impl Tile<24> for Q5_1 {
+    const FORMAT: Format = Format::Q5_1;
+    const NEW: Self = Self;
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 24]; EIGHT], _: usize) -> Unit {
+        let tile = tile.as_flattened();
+        Unit::new(fives(at(tile, 32)), halves(at(tile, 0)), halves(at(tile, 16)))
+    }
+}
