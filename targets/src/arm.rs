@@ -1,5 +1,9 @@
 //! What the tables of 64-bit ARM share: how the bytes of each format become registers, and the
 //! product. Its instruction sets differ in how they multiply: [`crate::neon`], [`crate::dotprod`].
+#![allow(
+    clippy::extra_unused_type_parameters,
+    reason = "what has a caller of its own has one call, and the compiler inlines it"
+)]
 
 pub(crate) mod any;
 pub(crate) mod lanes;

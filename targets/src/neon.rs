@@ -145,10 +145,9 @@ impl<const N: usize> Sums<N> {
         let mut sums = begin.map(|begin| [begin; 2]);
         // Pairs of sums still fit in 16 bits.
         if const { depth(K::LARGEST, 2 * COUNT) == 2 * COUNT } {
-            for c in 0..N {
-                for r in 0..2 {
-                    let [a, b] = [self.deep[c][r * 2], self.deep[c][r * 2 + 1]];
-                    sums[c][r] = vpadalq_s16(sums[c][r], vpaddq_s16(a, b));
+            for (sums, deep) in sums.iter_mut().zip(&self.deep) {
+                for (sum, [a, b]) in sums.iter_mut().zip(deep.as_chunks().0) {
+                    *sum = vpadalq_s16(*sum, vpaddq_s16(*a, *b));
                 }
             }
             return sums;
@@ -156,10 +155,9 @@ impl<const N: usize> Sums<N> {
         if const { depth(K::LARGEST, COUNT) == COUNT } {
             self.widen();
         }
-        for c in 0..N {
-            for r in 0..2 {
-                let [a, b] = [self.wide[c][r * 2], self.wide[c][r * 2 + 1]];
-                sums[c][r] = vaddq_s32(sums[c][r], vpaddq_s32(a, b));
+        for (sums, wide) in sums.iter_mut().zip(&self.wide) {
+            for (sum, [a, b]) in sums.iter_mut().zip(wide.as_chunks().0) {
+                *sum = vaddq_s32(*sum, vpaddq_s32(*a, *b));
             }
         }
         sums

@@ -138,7 +138,7 @@ impl Unit {
     /// Writes the unit without its offset; factors share 16 bits, `s` the lower half.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn to_panel<K: Kind>(&self, panel: &mut Panel<'_>, i: usize) {
+    fn put<K: Kind>(&self, panel: &mut Panel<'_>, i: usize) {
         for (q, bytes) in self.q.as_flattened().iter().zip(panel.q[i].as_chunks_mut::<16>().0) {
             lanes::store(bytes, vreinterpretq_u8_s8(vsubq_s8(*q, vdupq_n_s8(K::OFFSET))));
         }
@@ -368,7 +368,7 @@ fn fill<I: Isa, S: Source>(w: &mut S, panel: &mut Panel<'_>) {
         for i in 0..S::UNITS {
             // SAFETY: as above.
             let unit = unsafe { S::unit::<I>(&block, i) };
-            unit.to_panel::<S::Kind>(panel, b * S::UNITS + i);
+            unit.put::<S::Kind>(panel, b * S::UNITS + i);
         }
     }
 }

@@ -70,7 +70,7 @@ fn fives<Caller>(nibbles: &[u8; 256], bits: &[u8; 256], i: usize) -> [[int8x16_t
     };
     let mut q = [[vdupq_n_s8(0); 2]; 8];
     let groups = nibbles.as_chunks().0.iter().zip(bits.as_chunks().0);
-    if i % 2 == 0 {
+    if i.is_multiple_of(2) {
         for (q, (both, bits)) in q.iter_mut().zip(groups) {
             let (both, bits) = (group(both), group(bits));
             *q = [five(both[0], bits[0]), five(both[1], bits[1])];
