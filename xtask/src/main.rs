@@ -12,10 +12,11 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 Usage: cargo x COMMAND
 
-  check    format, lints, documentation, the build without std, and every test
+  check    format, lints, documentation, and the build without std
   test     fetch what tests need, then run every test
   fetch    download the files that tests read into target/fetched (or $DRAM_FETCHED)
   arm      build tests for 64-bit ARM and run them under emulation
+  parity   compare logits with llama.cpp, which is built for it (cmake, clang)
   picture  draw the picture in the README from a real session
 ";
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         "test" => check::test(),
         "fetch" => fetch::fetch(),
         "arm" => arm::arm(),
+        "parity" => check::parity(),
         "picture" => picture::picture(),
         _ => {
             eprint!("{USAGE}");
