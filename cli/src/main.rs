@@ -53,7 +53,9 @@ fn run(cli: &Cli, start: Instant) -> Outcome {
 ///
 /// [`Code::Usage`] if this CPU has none of that name.
 fn kernels(name: Option<&str>) -> Outcome<&'static Kernels> {
-    let Some(name) = name else { return Ok(dram_targets::best()) };
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        return Ok(dram_targets::best());
+    };
     dram_targets::named(name).ok_or_else(|| {
         let names: Vec<_> = dram_targets::all().map(Kernels::name).collect();
         let message = format!("no kernels \"{name}\" on this CPU; it has {}", names.join(", "));
