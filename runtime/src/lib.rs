@@ -1,4 +1,51 @@
 //! Reads GGUF files and runs the models in them.
+//!
+//! Bytes flow one way:
+//!
+//! ```text
+//! Map (bytes) → Gguf (a view) → Plan (the model, resolved) → Session (state) → tokens → text
+//! ```
+//!
+//! in three rooms in that order, [`model`], [`session`] and [`text`], and two files above them:
+//! `sample` chooses tokens, and [`Reply`], which every face calls, takes a prompt in and gives
+//! tokens and text out.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use dram_runtime::{Gguf, Limits, Map, Plan, Session};
+//!
+//! # fn main() -> Result<(), dram_runtime::Error> {
+//! let map = Map::open("model.gguf".as_ref())?; // bytes
+//! let gguf = Gguf::parse(&map)?; // what the file says
+//! let mut slots = vec![None; Plan::layers_in(&gguf)?];
+//! let plan = Plan::new(&gguf, &mut slots)?; // what the model is
+//! let limits = Limits::default();
+//! let mut memory = vec![0; plan.bytes(&limits)?]; // everything the session will use
+//! let mut session = Session::new(&plan, dram_targets::best(), limits, &mut memory)?;
+//! let sequence = session.open()?;
+//! session.prompt(sequence, &[1, 2, 3])?;
+//! let logits = session.logits(0); // one for each token that may follow
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Invariants
+//!
+//! 1. No module imports from a later stage. Nothing here names an instruction set, a board, JSON,
+//!    HTTP or a terminal; only `model::config` names an architecture; only `model::map` and what
+//!    it reads for know files.
+//! 2. The core needs neither `std` nor `alloc`: the caller brings memory, of a size told before.
+//!    The feature `std` adds maps and threads, `template` the chat templates of files.
+//! 3. After [`Session::new`] nothing allocates, from prompt to text.
+//! 4. Reading a file never panics and never reads outside it, whatever the bytes.
+//! 5. Weights are used where they lie, in the map or in the one region they were read to. There
+//!    are never two copies.
+//! 6. Neither threads, nor the kernel table, nor how tokens are spread over calls, nor other
+//!    sequences, nor rows or tiles change a bit of a result: a product's output is one chain of
+//!    operations on one thread, and attention joins chunks of fixed size in order.
+//! 7. What does not fit is refused with an error, never cut.
+//! 8. A thought is never an answer, and what a user wrote never becomes a control token.
 #![no_std]
 
 #[cfg(feature = "std")]
