@@ -68,7 +68,7 @@ pub(crate) fn write(
     Ok(table)
 }
 
-/// Reads a table that [`write`] has written.
+/// Reads a table that [`write()`] has written.
 ///
 /// # Errors
 ///

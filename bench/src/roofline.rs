@@ -151,10 +151,10 @@ impl Picture {
         let [(x1, y1), (x2, y2)] = [start, end].map(|x| self.place(x, x * self.bandwidth));
         line(svg, [x1, y1, x2, y2], "#c2410c", 2.0);
         let label = format!("memory: {:.1} GB/s", self.bandwidth);
-        text(svg, [x2 - 12.0, y2 + 14.0], "end", &label);
+        text(svg, [x2 + 8.0, y2 + 16.0], "start", &label);
     }
 
-    /// Draws the points of one test; labels keep away from each other.
+    /// Draws the points of one test; labels keep away from each other and from the edge.
     fn draw(&self, test: &[Point], svg: &mut String) {
         for (point, down) in test.iter().zip([-1.0, 11.0]) {
             let (x, y) = self.place(point.intensity, point.work);
@@ -162,7 +162,9 @@ impl Picture {
             let _ =
                 writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\" fill=\"{colour}\"/>");
             let label = format!("{} {}: {:.1}", point.program, point.test, point.work);
-            text(svg, [x + 10.0, y + down], "start", &label);
+            let (aside, anchor) =
+                if x < (LEFT + RIGHT) / 2.0 { (10.0, "start") } else { (-10.0, "end") };
+            text(svg, [x + aside, y + down], anchor, &label);
         }
     }
 

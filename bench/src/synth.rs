@@ -148,9 +148,11 @@ fn write_pieces<'a>(
 #[cfg(test)]
 mod tests {
     use super::{Mix, Shape, Vocabulary, write};
+    use crate::work::Work;
     use dram_runtime::text::Vocab;
     use dram_runtime::{Gguf, Limits, Plan, Session};
     use std::fs;
+    use std::path::Path;
 
     /// A distill with two short and narrow layers, and all of its vocabulary.
     fn small(name: &str) -> Shape {
@@ -158,13 +160,18 @@ mod tests {
         Shape { layers: 2, width: 256, hidden: 512, heads: 2, kv_heads: 1, ..shape }
     }
 
-    fn file(shape: &Shape, mix: Mix, threads: usize) -> Vec<u8> {
-        let name = format!("dram-synth-{}-{mix:?}-{}-{threads}", std::process::id(), shape.width);
-        let path = std::env::temp_dir().join(name + shape.family.architecture());
+    /// What `read` makes of a file that is written and removed again.
+    fn with<T>(shape: &Shape, mix: Mix, threads: usize, read: impl FnOnce(&Path) -> T) -> T {
+        let name = format!("dram-synth-{}-{}-{mix:?}-{threads}", std::process::id(), shape.name);
+        let path = std::env::temp_dir().join(name);
         write(shape, mix, &Vocabulary::stand_in(shape), &path, threads).unwrap();
-        let file = fs::read(&path).unwrap();
+        let found = read(&path);
         fs::remove_file(&path).unwrap();
-        file
+        found
+    }
+
+    fn file(shape: &Shape, mix: Mix, threads: usize) -> Vec<u8> {
+        with(shape, mix, threads, |path| fs::read(path).unwrap())
     }
 
     /// The logits behind two tokens.
@@ -191,6 +198,23 @@ mod tests {
             let deviation = (square / logits.len() as f32).sqrt();
             assert!((0.1..10.0).contains(&deviation), "{name} {mix:?}: {deviation}");
         }
+    }
+
+    #[test]
+    fn a_pass_works_on_all_matrices_but_the_embedding() {
+        let shape = small("r1:7b");
+        let work = with(&shape, Mix::Q6_K, 2, |path| Work::of(path).unwrap());
+        let tensors = Mix::Q6_K.tensors(&shape);
+        let matrices = tensors.iter().filter(|tensor| tensor.dims.len() == 2);
+        let matrices = matrices.filter(|tensor| tensor.name != "token_embd.weight");
+        let [mut bytes, mut macs] = [0, 0];
+        for tensor in matrices {
+            bytes += tensor.bytes();
+            macs += tensor.dims.iter().product::<usize>();
+        }
+        let head = shape.width * shape.tokens;
+        assert_eq!(work, Work { bytes, layers: macs - head, head });
+        assert_eq!(work.macs_per_token(1), macs as f64);
     }
 
     #[test]
