@@ -9,7 +9,10 @@
 use crate::arm::product::{
     Column, Isa, Kind, Source, Unit, activations, add, begin, block, scaled, store,
 };
-use core::arch::aarch64::{int8x16_t, int32x4_t, vdupq_n_f32};
+use core::arch::aarch64::{
+    float32x4_t, int8x16_t, int32x4_t, vdupq_n_f32, vdupq_n_s32, vreinterpretq_f32_s32,
+    vreinterpretq_s32_f32, vsubq_f32,
+};
 use core::arch::asm;
 use dram_quant::{EIGHT, Q8, UNIT};
 
@@ -43,18 +46,27 @@ impl Isa for Sdot {
     }
 }
 
-/// The integer sums of unit `i` for each column, a lane a row.
+/// The integer sums of unit `i` for each column, a lane a row, as floats.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn sums<S: Source, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [[int32x4_t; 2]; N] {
+fn sums<S: Source, const N: usize>(
+    w: &Unit,
+    x: &[Column<'_>; N],
+    i: usize,
+) -> [[float32x4_t; 2]; N] {
     let q = activations(x, i);
     if S::Kind::HALVES {
-        let low = half::<N, 0>(begin::<S::Kind, N, 0>(x, i).map(|sum| [sum; 2]), w, &q);
-        let high = half::<N, 1>(begin::<S::Kind, N, 1>(x, i).map(|sum| [sum; 2]), w, &q);
+        let zero = vdupq_n_s32(0);
+        let low = half::<N, 0>(begin::<S::Kind, N, 0>(zero, x, i), w, &q);
+        let high = half::<N, 1>(begin::<S::Kind, N, 1>(zero, x, i), w, &q);
         return scaled(w, low, high);
     }
-    let low = half::<N, 0>(begin::<S::Kind, N, 2>(x, i).map(|sum| [sum; 2]), w, &q);
-    half::<N, 1>(low, w, &q)
+    // The bits of 1.5 · 2^23 and an integer below 2^22, added, are the float 1.5 · 2^23 and the
+    // integer, added. To subtract is one operation; to convert is two, and one pipe alone does it.
+    let big = vdupq_n_f32(12_582_912.0);
+    let sums = begin::<S::Kind, N, 2>(vreinterpretq_s32_f32(big), x, i);
+    let sums = half::<N, 1>(half::<N, 0>(sums, w, &q), w, &q);
+    sums.map(|sums| sums.map(|sums| vsubq_f32(vreinterpretq_f32_s32(sums), big)))
 }
 
 /// `sums` and the products of half a unit.

@@ -8,12 +8,12 @@
 //! ```
 
 use crate::arm::product::{
-    Column, Isa, Kind, Source, Unit, activations, add, begin, block, scaled, store,
+    Column, Isa, Kind, Source, Unit, activations, add, begin, block, converted, scaled, store,
 };
 use core::arch::aarch64::{
-    int8x16_t, int16x8_t, int32x4_t, vaddq_s32, vdupq_laneq_s32, vdupq_n_f32, vdupq_n_s16,
-    vdupq_n_s32, vget_low_s8, vmlal_high_s8, vmlal_s8, vpadalq_s16, vpaddq_s16, vpaddq_s32,
-    vreinterpretq_s8_s32, vreinterpretq_s32_s8,
+    float32x4_t, int8x16_t, int16x8_t, int32x4_t, vaddq_s32, vdupq_laneq_s32, vdupq_n_f32,
+    vdupq_n_s16, vdupq_n_s32, vget_low_s8, vmlal_high_s8, vmlal_s8, vpadalq_s16, vpaddq_s16,
+    vpaddq_s32, vreinterpretq_s8_s32, vreinterpretq_s32_s8,
 };
 use dram_quant::{EIGHT, Q8, UNIT};
 
@@ -47,23 +47,27 @@ impl Isa for Smlal {
     }
 }
 
-/// The integer sums of unit `i` for each column, a lane a row.
+/// The integer sums of unit `i` for each column, a lane a row, as floats.
 #[inline]
 #[target_feature(enable = "neon")]
-fn sums<S: Source, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [[int32x4_t; 2]; N] {
-    let q = activations(x, i);
+fn sums<S: Source, const N: usize>(
+    w: &Unit,
+    x: &[Column<'_>; N],
+    i: usize,
+) -> [[float32x4_t; 2]; N] {
+    let (q, zero) = (activations(x, i), vdupq_n_s32(0));
     if S::Kind::HALVES {
         let mut low = Sums::<N>::new();
         low.half::<S::Kind, 0, 4>(w, &q);
         let mut high = Sums::<N>::new();
         high.half::<S::Kind, 1, 4>(w, &q);
-        let low = low.end::<S::Kind, 4>(begin::<S::Kind, N, 0>(x, i));
-        return scaled(w, low, high.end::<S::Kind, 4>(begin::<S::Kind, N, 1>(x, i)));
+        let low = low.end::<S::Kind, 4>(begin::<S::Kind, N, 0>(zero, x, i));
+        return scaled(w, low, high.end::<S::Kind, 4>(begin::<S::Kind, N, 1>(zero, x, i)));
     }
     let mut sums = Sums::<N>::new();
     sums.half::<S::Kind, 0, 8>(w, &q);
     sums.half::<S::Kind, 1, 8>(w, &q);
-    sums.end::<S::Kind, 8>(begin::<S::Kind, N, 2>(x, i))
+    converted(sums.end::<S::Kind, 8>(begin::<S::Kind, N, 2>(zero, x, i)))
 }
 
 /// Sums of products, for each column: registers 0 and 1 of the first four rows, 2 and 3 of the
@@ -141,8 +145,11 @@ impl<const N: usize> Sums<N> {
     /// The sums of each row, and `begin`.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn end<K: Kind, const COUNT: usize>(mut self, begin: [int32x4_t; N]) -> [[int32x4_t; 2]; N] {
-        let mut sums = begin.map(|begin| [begin; 2]);
+    fn end<K: Kind, const COUNT: usize>(
+        mut self,
+        begin: [[int32x4_t; 2]; N],
+    ) -> [[int32x4_t; 2]; N] {
+        let mut sums = begin;
         // Pairs of sums still fit in 16 bits.
         if const { depth(K::LARGEST, 2 * COUNT) == 2 * COUNT } {
             for (sums, deep) in sums.iter_mut().zip(&self.deep) {

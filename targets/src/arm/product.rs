@@ -17,10 +17,10 @@ use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::aarch64::{
     float32x4_t, int8x16_t, int16x8_t, int32x4_t, vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s8,
-    vdupq_n_s16, vdupq_n_s32, vfmaq_f32, vfmaq_n_f32, vget_high_s16, vget_low_s16, vmlal_lane_s16,
-    vmlaq_s32, vmovl_high_s16, vmovl_s16, vmull_lane_s16, vmulq_n_f32, vmulq_s32,
-    vreinterpretq_s8_s16, vreinterpretq_s8_u8, vreinterpretq_s16_s8, vreinterpretq_u8_s8,
-    vshlq_n_s16, vshrq_n_s16, vsliq_n_s16, vsubq_s8,
+    vdupq_n_s16, vfmaq_f32, vfmaq_n_f32, vget_high_s16, vget_low_s16, vmlal_lane_s16, vmlaq_s32,
+    vmovl_high_s16, vmovl_s16, vmull_lane_s16, vmulq_n_f32, vmulq_s32, vreinterpretq_s8_s16,
+    vreinterpretq_s8_u8, vreinterpretq_s16_s8, vreinterpretq_u8_s8, vshlq_n_s16, vshrq_n_s16,
+    vsliq_n_s16, vsubq_s8,
 };
 use core::marker::PhantomData;
 use dram_quant::{EIGHT, Format, Order, Q8, UNIT};
@@ -460,29 +460,37 @@ pub(crate) fn activations<const N: usize>(x: &[Column<'_>; N], i: usize) -> [[in
     q
 }
 
-/// What the sums of a unit begin with for each column: its offset times the sum of activations,
-/// taken off. For half a unit if `HALF` is 0 or 1, else for all of it.
+/// What the sums of a unit begin with for each column: `from`, and the offset times the sum of
+/// activations taken off. For half a unit if `HALF` is 0 or 1, else for all of it.
 #[inline]
 #[target_feature(enable = "neon")]
 pub(crate) fn begin<K: Kind, const N: usize, const HALF: usize>(
+    from: int32x4_t,
     x: &[Column<'_>; N],
     i: usize,
-) -> [int32x4_t; N] {
-    let mut begin = [vdupq_n_s32(0); N];
+) -> [[int32x4_t; 2]; N] {
+    let mut begin = [[from; 2]; N];
     if K::OFFSET != 0 {
         // As a constant it would be multiplied with in shifts and additions.
         let offset = opaque(vreinterpretq_s8_s16(vdupq_n_s16(-i16::from(K::OFFSET))));
         let offset = vget_low_s16(vreinterpretq_s16_s8(offset));
         for c in 0..N {
             let sums = pair(&x[c].sums[i]);
-            begin[c] = match HALF {
-                0 => vmull_lane_s16::<0>(offset, sums),
-                1 => vmull_lane_s16::<1>(offset, sums),
-                _ => vmlal_lane_s16::<1>(vmull_lane_s16::<0>(offset, sums), offset, sums),
-            };
+            begin[c] = [match HALF {
+                0 => vmlal_lane_s16::<0>(from, offset, sums),
+                1 => vmlal_lane_s16::<1>(from, offset, sums),
+                _ => vmlal_lane_s16::<1>(vmlal_lane_s16::<0>(from, offset, sums), offset, sums),
+            }; 2];
         }
     }
     begin
+}
+
+/// Sums as floats.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn converted<const N: usize>(sums: [[int32x4_t; 2]; N]) -> [[float32x4_t; 2]; N] {
+    sums.map(|sums| [vcvtq_f32_s32(sums[0]), vcvtq_f32_s32(sums[1])])
 }
 
 /// The sums of the two halves times their factors.
@@ -492,7 +500,7 @@ pub(crate) fn scaled<const N: usize>(
     w: &Unit,
     low: [[int32x4_t; 2]; N],
     high: [[int32x4_t; 2]; N],
-) -> [[int32x4_t; 2]; N] {
+) -> [[float32x4_t; 2]; N] {
     let [s_low, s_high] = w.s.map(|s| [vmovl_s16(vget_low_s16(s)), vmovl_high_s16(s)]);
     let mut sums = low;
     for c in 0..N {
@@ -500,7 +508,7 @@ pub(crate) fn scaled<const N: usize>(
             sums[c][r] = vmlaq_s32(vmulq_s32(low[c][r], s_low[r]), high[c][r], s_high[r]);
         }
     }
-    sums
+    converted(sums)
 }
 
 /// Adds unit `i` of each column, whose integer sums are `sums`, to the outputs `acc`.
@@ -509,14 +517,14 @@ pub(crate) fn scaled<const N: usize>(
 pub(crate) fn add<K: Kind, const N: usize>(
     acc: &mut [[float32x4_t; 2]; N],
     w: &Unit,
-    sums: [[int32x4_t; 2]; N],
+    sums: [[float32x4_t; 2]; N],
     x: &[Column<'_>; N],
     i: usize,
 ) {
     for c in 0..N {
         for r in 0..2 {
             let d = vmulq_n_f32(w.d[r], x[c].d[i]);
-            acc[c][r] = vfmaq_f32(acc[c][r], vcvtq_f32_s32(sums[c][r]), d);
+            acc[c][r] = vfmaq_f32(acc[c][r], sums[c][r], d);
             if K::MIN && K::HALVES {
                 let minima = vmulq_n_f32(vcvtq_f32_s32(minima(w, &x[c], i, r)), x[c].d[i]);
                 acc[c][r] = vfmaq_f32(acc[c][r], w.m[r], minima);
