@@ -54,18 +54,17 @@ fn sums<S: Source, const N: usize>(
     x: &[Column<'_>; N],
     i: usize,
 ) -> [[float32x4_t; 2]; N] {
-    let q = activations(x, i);
     if S::Kind::HALVES {
         let zero = vdupq_n_s32(0);
-        let low = half::<N, 0>(begin::<S::Kind, N, 0>(zero, x, i), w, &q);
-        let high = half::<N, 1>(begin::<S::Kind, N, 1>(zero, x, i), w, &q);
+        let low = half::<N, 0>(begin::<S::Kind, N, 0>(zero, x, i), w, x, i);
+        let high = half::<N, 1>(begin::<S::Kind, N, 1>(zero, x, i), w, x, i);
         return scaled(w, low, high);
     }
     // The bits of 1.5 · 2^23 and an integer below 2^22, added, are the float 1.5 · 2^23 and the
     // integer, added. To subtract is one operation; to convert is two, and one pipe alone does it.
     let big = vdupq_n_f32(12_582_912.0);
     let sums = begin::<S::Kind, N, 2>(vreinterpretq_s32_f32(big), x, i);
-    let sums = half::<N, 1>(half::<N, 0>(sums, w, &q), w, &q);
+    let sums = half::<N, 1>(half::<N, 0>(sums, w, x, i), w, x, i);
     sums.map(|sums| sums.map(|sums| vsubq_f32(vreinterpretq_f32_s32(sums), big)))
 }
 
@@ -75,10 +74,11 @@ fn sums<S: Source, const N: usize>(
 fn half<const N: usize, const HALF: usize>(
     sums: [[int32x4_t; 2]; N],
     w: &Unit,
-    x: &[[int8x16_t; 2]; N],
+    x: &[Column<'_>; N],
+    i: usize,
 ) -> [[int32x4_t; 2]; N] {
     let groups = &w.q[HALF * 4..];
-    let x = x.map(|x| x[HALF]);
+    let x = activations::<N, HALF>(x, i);
     let sums = group::<N, 0>(sums, &groups[0], &x);
     let sums = group::<N, 1>(sums, &groups[1], &x);
     let sums = group::<N, 2>(sums, &groups[2], &x);

@@ -55,18 +55,18 @@ fn sums<S: Source, const N: usize>(
     x: &[Column<'_>; N],
     i: usize,
 ) -> [[float32x4_t; 2]; N] {
-    let (q, zero) = (activations(x, i), vdupq_n_s32(0));
+    let zero = vdupq_n_s32(0);
     if S::Kind::HALVES {
         let mut low = Sums::<N>::new();
-        low.half::<S::Kind, 0, 4>(w, &q);
+        low.half::<S::Kind, 0, 4>(w, x, i);
         let mut high = Sums::<N>::new();
-        high.half::<S::Kind, 1, 4>(w, &q);
+        high.half::<S::Kind, 1, 4>(w, x, i);
         let low = low.end::<S::Kind, 4>(begin::<S::Kind, N, 0>(zero, x, i));
         return scaled(w, low, high.end::<S::Kind, 4>(begin::<S::Kind, N, 1>(zero, x, i)));
     }
     let mut sums = Sums::<N>::new();
-    sums.half::<S::Kind, 0, 8>(w, &q);
-    sums.half::<S::Kind, 1, 8>(w, &q);
+    sums.half::<S::Kind, 0, 8>(w, x, i);
+    sums.half::<S::Kind, 1, 8>(w, x, i);
     converted(sums.end::<S::Kind, 8>(begin::<S::Kind, N, 2>(zero, x, i)))
 }
 
@@ -98,11 +98,12 @@ impl<const N: usize> Sums<N> {
     fn half<K: Kind, const HALF: usize, const COUNT: usize>(
         &mut self,
         w: &Unit,
-        x: &[[int8x16_t; 2]; N],
+        x: &[Column<'_>; N],
+        i: usize,
     ) {
         let depth = const { depth(K::LARGEST, COUNT) };
         let groups = &w.q[HALF * 4..];
-        let x = x.map(|x| x[HALF]);
+        let x = activations::<N, HALF>(x, i);
         self.group::<0>(&groups[0], &x);
         self.group::<1>(&groups[1], &x);
         if depth == 2 {

@@ -404,7 +404,7 @@ fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
 /// One column of activations.
 #[derive(Clone, Copy)]
 pub(crate) struct Column<'a> {
-    q: &'a [[i8; UNIT]],
+    q: &'a [[[i8; 16]; 2]],
     d: &'a [f32],
     ds: &'a [f32],
     sums: &'a [[i16; 2]],
@@ -414,7 +414,7 @@ impl<'a> Column<'a> {
     /// `units` units of columns `first..first + N`.
     #[inline(always)]
     pub(crate) fn of<const N: usize>(x: Q8<'a>, first: usize, units: usize) -> [Self; N] {
-        let (q, all) = (x.q.as_chunks().0, x.len / UNIT);
+        let (q, all) = (x.q.as_chunks().0.as_chunks().0, x.len / UNIT);
         let mut columns = [Self { q: &[], d: &[], ds: &[], sums: &[] }; N];
         for (c, column) in columns.iter_mut().enumerate() {
             let start = (first + c) * all;
@@ -449,13 +449,16 @@ pub(crate) fn block<'a, const N: usize>(
     block
 }
 
-/// Unit `i` of each column.
+/// Half of unit `i` of each column.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(crate) fn activations<const N: usize>(x: &[Column<'_>; N], i: usize) -> [[int8x16_t; 2]; N] {
-    let mut q = [[vdupq_n_s8(0); 2]; N];
+pub(crate) fn activations<const N: usize, const HALF: usize>(
+    x: &[Column<'_>; N],
+    i: usize,
+) -> [int8x16_t; N] {
+    let mut q = [vdupq_n_s8(0); N];
     for c in 0..N {
-        q[c] = signed(&x[c].q[i]);
+        q[c] = signed(&x[c].q[i][HALF]);
     }
     q
 }

@@ -13,8 +13,8 @@ use super::q4_k::Scales;
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::aarch64::{
-    int8x16_t, uint8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vreinterpretq_s8_u8, vshlq_u8,
-    vshrq_n_u8, vsliq_n_u8,
+    int8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vreinterpretq_s8_u8, vshlq_u8, vsliq_n_u8,
+    vsriq_n_u8,
 };
 use dram_quant::{EIGHT, Format, Q8};
 
@@ -62,23 +62,23 @@ impl Tile<176> for Q5_K {
 #[inline]
 #[target_feature(enable = "neon")]
 fn fives<Caller>(nibbles: &[u8; 256], bits: &[u8; 256], i: usize) -> [[int8x16_t; 2]; 8] {
-    let down = vdupq_n_s8(-(i as i8));
-    // The bit above a nibble; what else is above it goes.
-    let five = |nibble: uint8x16_t, bits: uint8x16_t| {
-        let five = vsliq_n_u8::<4>(nibble, vshlq_u8(bits, down));
-        vreinterpretq_s8_u8(vandq_u8(five, vdupq_n_u8(31)))
-    };
+    // A shift with insertion joins the two parts; what else is in the byte goes.
+    let five = |five| vreinterpretq_s8_u8(vandq_u8(five, vdupq_n_u8(31)));
     let mut q = [[vdupq_n_s8(0); 2]; 8];
     let groups = nibbles.as_chunks().0.iter().zip(bits.as_chunks().0);
     if i.is_multiple_of(2) {
+        let shift = vdupq_n_s8(-(i as i8));
+        let join = |both, bits| five(vsliq_n_u8::<4>(both, vshlq_u8(bits, shift)));
         for (q, (both, bits)) in q.iter_mut().zip(groups) {
             let (both, bits) = (group(both), group(bits));
-            *q = [five(both[0], bits[0]), five(both[1], bits[1])];
+            *q = [join(both[0], bits[0]), join(both[1], bits[1])];
         }
     } else {
+        let shift = vdupq_n_s8(4 - i as i8);
+        let join = |both, bits| five(vsriq_n_u8::<4>(vshlq_u8(bits, shift), both));
         for (q, (both, bits)) in q.iter_mut().zip(groups) {
-            let (both, bits) = (group(both).map(|both| vshrq_n_u8::<4>(both)), group(bits));
-            *q = [five(both[0], bits[0]), five(both[1], bits[1])];
+            let (both, bits) = (group(both), group(bits));
+            *q = [join(both[0], bits[0]), join(both[1], bits[1])];
         }
     }
     q
