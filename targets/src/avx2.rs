@@ -24,28 +24,34 @@ impl Isa for Maddubs {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn pass<S: Source, const N: usize>(
-        w: &mut S,
+    unsafe fn pass<S: Source, const R: usize, const N: usize>(
+        w: &mut [S; R],
         x: Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
     ) {
         let columns = Column::of::<N>(x, first);
-        let mut acc = [_mm256_setzero_ps(); N];
+        let mut acc = [[_mm256_setzero_ps(); N]; R];
         for i in 0..x.len / UNIT {
             // SAFETY: the CPU has the features because this function has them.
-            let w = unsafe { w.unit::<(Self, [(); N])>(i) };
-            let sums = sums::<S, N>(&w, &columns, i);
-            add::<S, N>(&mut acc, &w, sums, &columns, i);
+            let w = w.each_mut().map(|w| unsafe { w.unit::<(Self, [[(); N]; R])>(i) });
+            for r in 0..R {
+                let sums = sums::<S, R, N>(&w[r], &columns, i);
+                add::<S, N>(&mut acc[r], &w[r], sums, &columns, i);
+            }
         }
-        store(y, acc);
+        store(y, first, acc);
     }
 }
 
 /// The integer sums of unit `i` for each column, a lane a row.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn sums<S: Source, const N: usize>(w: &Unit, x: &[Column<'_>; N], i: usize) -> [__m256i; N] {
+fn sums<S: Source, const R: usize, const N: usize>(
+    w: &Unit,
+    x: &[Column<'_>; N],
+    i: usize,
+) -> [__m256i; N] {
     let mut sums = begin::<S, N>(S::Kind::OFFSET, w, x, i);
     for first in (0..8).step_by(S::Kind::DEPTH) {
         let mut deep = [_mm256_setzero_si256(); N];

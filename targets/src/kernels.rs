@@ -11,9 +11,20 @@ pub(crate) struct Eight<'a> {
     pub rows: usize,
     pub format: Format,
     pub order: Order,
+    /// More rows of the matrix, for tables that take two groups together.
+    pub next: Option<&'a Self>,
 }
 
-/// `y[c][r] = Σ w[r] · x[c]`; elements of `y` past the rows of `w` are left in any state.
+impl<'a> Eight<'a> {
+    /// Group `i` of a matrix.
+    fn of(w: &Matrix<'a>, i: usize, next: Option<&'a Self>) -> Self {
+        let (bytes, rows, order) = w.eight(i);
+        Self { bytes, rows, format: w.format(), order, next }
+    }
+}
+
+/// `y[c][r] = Σ w[r] · x[c]`, then the same of the next rows if there are; elements of `y` past
+/// the rows of `w` are left in any state.
 ///
 /// Safe to call where the CPU has the features the kernel was compiled with.
 pub(crate) type Product = unsafe fn(Eight<'_>, Q8<'_>, &mut Panel<'_>, &mut [[f32; EIGHT]]);
@@ -45,6 +56,8 @@ pub struct Kernels {
     pub(crate) name: &'static str,
     /// Whether tiles are multiplied faster than rows.
     pub(crate) tiles_pay: bool,
+    /// Whether products take two groups of eight rows.
+    pub(crate) pairs: bool,
     /// Of each format, in both orders.
     pub(crate) products: [Product; Format::COUNT],
     pub(crate) floats: Floats,
@@ -69,13 +82,15 @@ impl Kernels {
 
     /// Multiplies rows `8 * eight..` of `w` with every column of `x`: `y[c][r] = Σ w[r] · x[c]`.
     ///
+    /// It multiplies as many groups of eight rows as `y`, which is `(groups, columns)`, has; two
+    /// together where `panel` has room for both, which can be faster.
     /// Groups do not depend on each other, so each may be given to another thread. In a last
     /// ragged group the elements of `y` past the matrix's rows are left in any state.
     ///
     /// # Panics
     ///
-    /// If the columns are not as long as the rows, `y` is not one element a column, or `panel`
-    /// has fewer units than a row.
+    /// If the columns are not as long as the rows, `y` is not one element a column and group, `w`
+    /// has not so many groups, or `panel` has fewer units than a row.
     pub fn multiply(
         &self,
         w: &Matrix<'_>,
@@ -84,19 +99,31 @@ impl Kernels {
         panel: &mut Panel<'_>,
         y: &mut [[f32; EIGHT]],
     ) {
-        let (bytes, rows, order) = w.eight(eight);
         if w.format().is_float() {
-            assert_eq!(x.x.len(), y.len() * w.len(), "one output a column");
-            return self.float_rows(bytes, w.format(), x.x, y);
+            let columns = x.x.len() / w.len();
+            assert!(x.x.len() == columns * w.len() && columns > 0, "columns as long as rows");
+            assert!(y.len().is_multiple_of(columns), "one output a column");
+            for (i, y) in y.chunks_exact_mut(columns).enumerate() {
+                self.float_rows(w.eight(eight + i).0, w.format(), x.x, y);
+            }
+            return;
         }
         let (x, units) = (x.q8, w.len() / 32);
-        assert!(x.len == w.len() && x.q.len() == y.len() * x.len, "one output a column");
-        assert!(x.d.len() == y.len() * units && x.ds.len() == x.d.len());
+        let columns = x.d.len() / units;
+        assert!(
+            x.len == w.len() && x.q.len() == columns * x.len && columns > 0,
+            "columns as long as rows"
+        );
+        assert!(x.d.len() == columns * units && x.ds.len() == x.d.len());
         assert!(x.sums.len() == x.d.len() && panel.units() >= units);
-        let w8 = Eight { bytes, rows, format: w.format(), order };
-        let product = self.products[w.format() as usize];
-        // SAFETY: the CPU has the table's features because `all` saw them.
-        unsafe { product(w8, x, panel, y) }
+        assert!(y.len().is_multiple_of(columns), "one output a column");
+        let together = if self.pairs && panel.units() >= 2 * units { 2 } else { 1 };
+        for (i, y) in (eight..).step_by(together).zip(y.chunks_mut(together * columns)) {
+            let next = (y.len() > columns).then(|| Eight::of(w, i + 1, None));
+            let product = self.products[w.format() as usize];
+            // SAFETY: the CPU has the table's features because `all` saw them.
+            unsafe { product(Eight::of(w, i, next.as_ref()), x, panel, y) }
+        }
     }
 }
 
@@ -104,6 +131,7 @@ impl Kernels {
 pub(crate) const SCALAR: Kernels = Kernels {
     name: "scalar",
     tiles_pay: false,
+    pairs: false,
     products: [crate::scalar::product; Format::COUNT],
     floats: floats!(compile_floats!([] float::Portable)),
 };

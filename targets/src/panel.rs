@@ -24,6 +24,16 @@ impl Panel<'_> {
         self.q.len().min(self.d.len()).min(self.m.len()).min(self.s.len())
     }
 
+    /// Lends it on, but for its first `units` units.
+    pub(crate) fn after(&mut self, units: usize) -> Panel<'_> {
+        Panel {
+            q: &mut self.q[units..],
+            d: &mut self.d[units..],
+            m: &mut self.m[units..],
+            s: &mut self.s[units..],
+        }
+    }
+
     /// Lends it on.
     pub fn reborrow(&mut self) -> Panel<'_> {
         Panel { q: self.q, d: self.d, m: self.m, s: self.s }

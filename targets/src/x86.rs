@@ -44,6 +44,7 @@ macro_rules! x86 {
             $features,
             x86::F16c,
             true,
+            true,
             [
                 Q4_0: x86::q4_0::multiply::<$isa>,
                 Q4_1: x86::q4_1::multiply::<$isa>,

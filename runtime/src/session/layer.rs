@@ -163,6 +163,9 @@ fn units<'s>(
 /// taking costs nothing, few enough that threads finish together.
 const GROUPS: usize = 8;
 
+/// Groups that a thread takes, and multiplies together, when there are many columns.
+pub(super) const PAIR: usize = 2;
+
 /// `out = w · x` for up to three matrices, each a section `(columns, rows)` of `out`.
 fn multiply(
     pool: &mut Pool,
@@ -177,13 +180,16 @@ fn multiply(
     sections.iter_mut().zip(w).for_each(|(section, w)| *section = w.rows());
     let groups = sections.iter().sum::<usize>() / EIGHT;
     let groups =
-        if count > EIGHT { 1 } else { (groups / (GROUPS * pool.threads())).clamp(1, GROUPS) };
+        if count > EIGHT { PAIR } else { (groups / (GROUPS * pool.threads())).clamp(1, GROUPS) };
     let grid = Grid::new(out, count, sections, groups * EIGHT);
     pool.run(workers, grid, |worker, _, mut rows| {
         while let Some((section, row)) = rows.next() {
-            let (mut panel, y) = worker.product(count);
-            kernels.multiply(&w[section], row / EIGHT, x, &mut panel, y);
-            rows.put(y);
+            let w = &w[section];
+            let together = if count > EIGHT { PAIR } else { 1 };
+            let groups = rows.left().min(w.rows() - row).div_ceil(EIGHT).min(together);
+            let (mut panel, y) = worker.product(groups * count);
+            kernels.multiply(w, row / EIGHT, x, &mut panel, y);
+            y.chunks_exact(count).for_each(|y| rows.put(y));
         }
     });
 }

@@ -174,6 +174,11 @@ impl Rows<'_> {
         (self.next < self.end).then(|| self.layout.place(self.next))
     }
 
+    /// The number of rows to write.
+    pub(crate) fn left(&self) -> usize {
+        self.end - self.next
+    }
+
     /// Writes the next 8 rows, or as many as are left in the section, in every column: one
     /// element of `values` a column.
     ///

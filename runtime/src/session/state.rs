@@ -1,6 +1,7 @@
 //! The activations of a forward pass, and each thread's scratch.
 
 use super::attention;
+use super::layer::PAIR;
 use super::limits::Limits;
 use crate::arena::Arena;
 use crate::error::Error;
@@ -111,9 +112,9 @@ pub(crate) fn unit((q, d, ds, sums): Unit<'_>) -> Q8Mut<'_> {
 /// One thread's scratch.
 #[derive(Default)]
 pub(crate) struct Worker<'a> {
-    /// Eight unpacked rows.
+    /// Two groups of eight rows unpacked.
     panel: Panel<'a>,
-    /// `(batch)`: the outputs of eight rows.
+    /// `(2, batch)`: the outputs of two groups of eight rows.
     pub eight: &'a mut [[f32; 8]],
     /// `(group, positions of a chunk)`
     pub scores: &'a mut [f32],
@@ -131,7 +132,7 @@ impl<'a> Worker<'a> {
         limits: &Limits,
         arena: &mut Arena<'a>,
     ) -> Result<Self, Error> {
-        let units = longest_input(config) / 32;
+        let units = PAIR * (longest_input(config) / 32);
         Ok(Self {
             panel: Panel {
                 q: arena.take(units)?,
@@ -139,7 +140,7 @@ impl<'a> Worker<'a> {
                 m: arena.take(units)?,
                 s: arena.take(units)?,
             },
-            eight: arena.take(limits.batch)?,
+            eight: arena.take(PAIR * limits.batch)?,
             scores: arena.take(config.group() * attention::CHUNK)?,
             partial: arena.take(config.group() * config.head_len)?,
             parts: arena.take(config.group())?,
@@ -147,8 +148,8 @@ impl<'a> Worker<'a> {
         })
     }
 
-    /// The panel, and the outputs of `columns` columns.
-    pub(crate) fn product(&mut self, columns: usize) -> (Panel<'_>, &mut [[f32; 8]]) {
-        (self.panel.reborrow(), &mut self.eight[..columns])
+    /// The panel, and room for `count` outputs of eight rows.
+    pub(crate) fn product(&mut self, count: usize) -> (Panel<'_>, &mut [[f32; 8]]) {
+        (self.panel.reborrow(), &mut self.eight[..count])
     }
 }

@@ -33,6 +33,9 @@ pub(crate) fn multiply<I: Isa>(
     y: &mut [[f32; EIGHT]],
 ) {
     fill(w, panel);
+    if let Some(next) = w.next {
+        fill(*next, &mut panel.after(x.len / UNIT));
+    }
     if w.format.has_min() {
         panel_product::<I, ScaledMin>(panel, x, y);
     } else {

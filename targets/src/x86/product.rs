@@ -66,16 +66,18 @@ pub(crate) trait Source {
 
 /// How an instruction set multiplies.
 pub(crate) trait Isa {
-    /// The most columns its registers are enough for in a pass: 4 or 8.
+    /// The most columns its registers are enough for in a pass: 4, or 8, and then also four and two
+    /// groups of rows.
     const COLUMNS: usize;
 
-    /// Multiplies with columns `first..first + N`, units in order.
+    /// Multiplies `R` groups of rows with columns `first..first + N`, units in order; `y` is
+    /// `(R, columns)`.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn pass<S: Source, const N: usize>(
-        w: &mut S,
+    unsafe fn pass<S: Source, const R: usize, const N: usize>(
+        w: &mut [S; R],
         x: Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
@@ -144,7 +146,7 @@ struct Blocks<'a, T, const B: usize> {
 }
 
 impl<'a, T: Tile<B>, const B: usize> Blocks<'a, T, B> {
-    fn new(w: Eight<'a>) -> Self {
+    fn new(w: &Eight<'a>) -> Self {
         let blocks = w.bytes.as_chunks().0;
         let row_blocks = blocks.len() / w.rows;
         let mut rows = [&blocks[..row_blocks]; EIGHT];
@@ -193,6 +195,8 @@ impl<T: Tile<B>, const B: usize> Source for Blocks<'_, T, B> {
 /// Eight rows unpacked.
 struct Unpacked<'a, K> {
     panel: &'a Panel<'a>,
+    /// Where the rows' units begin.
+    first: usize,
     kind: PhantomData<K>,
 }
 
@@ -202,12 +206,12 @@ impl<K: Kind> Source for Unpacked<'_, K> {
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn unit<Caller>(&mut self, i: usize) -> Unit {
-        Unit::from_panel(self.panel, i)
+        Unit::from_panel(self.panel, self.first + i)
     }
 }
 
-/// Multiplies eight rows in blocks of `B` bytes with every column: where they lie if there are few,
-/// else unpacked.
+/// Multiplies eight rows in blocks of `B` bytes with every column: where they lie if there are few
+/// columns, else unpacked; two groups are always unpacked.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
@@ -216,53 +220,64 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
-    let mut source = Blocks::<T, B>::new(w);
     let few = match w.order {
         Order::Tiles => y.len() <= 2 * I::COLUMNS,
         // One pass: rows become tiles in each.
         Order::Rows => y.len() <= 4 || y.len() == I::COLUMNS,
     };
-    if few {
-        return columns::<I, _>(&mut source, x, y);
+    if few && w.next.is_none() {
+        return columns::<I, _>(&mut [Blocks::<T, B>::new(&w)], x, 0, y);
     }
-    for i in 0..x.len / UNIT {
-        // SAFETY: the CPU has the features because this function has them.
-        unsafe { source.unit::<I>(i) }.to_panel(panel, i);
+    let units = x.len / UNIT;
+    for (group, w) in core::iter::once(&w).chain(w.next).enumerate() {
+        let mut source = Blocks::<T, B>::new(w);
+        for i in 0..units {
+            // SAFETY: the CPU has the features because this function has them.
+            unsafe { source.unit::<I>(i) }.to_panel(panel, group * units + i);
+        }
     }
     panel_product::<I, T>(panel, x, y);
 }
 
-/// Multiplies a panel with every column.
+/// Multiplies a panel of one or two groups with every column.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
-    columns::<I, _>(&mut Unpacked::<K> { panel, kind: PhantomData }, x, y);
+    let (units, count) = (x.len / UNIT, x.count());
+    let mut groups = [0, units].map(|first| Unpacked::<K> { panel, first, kind: PhantomData });
+    // Two groups share each load of activations; with factors they are too much for registers.
+    let share = I::COLUMNS == 8 && !K::HALVES && y.len() > count;
+    let both = if share { count / 4 * 4 } else { 0 };
+    for first in (0..both).step_by(4) {
+        // SAFETY: `I` is named only by the table that has its features.
+        unsafe { I::pass::<_, 2, 4>(&mut groups, x, first, y) };
+    }
+    for (y, group) in y.chunks_exact_mut(count).zip(groups) {
+        columns::<I, _>(&mut [group], x, both, y);
+    }
 }
 
-/// Multiplies with every column, as many in a pass as there are registers for.
+/// Multiplies a group with columns `first..`, as many in a pass as there are registers for.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
-    let eights = if I::COLUMNS == 8 { y.len() / 8 * 8 } else { 0 };
-    let (eights, rest) = y.split_at_mut(eights);
-    let (fours, rest) = rest.split_at_mut(rest.len() / 4 * 4);
-    let mut first = 0;
-    for y in eights.as_chunks_mut::<8>().0 {
+fn columns<I: Isa, S: Source>(w: &mut [S; 1], x: Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
+    let mut first = first;
+    while I::COLUMNS == 8 && y.len() - first >= 8 {
         // SAFETY: `I` is named only by the table that has its features.
-        unsafe { I::pass::<S, 8>(w, x, first, y) };
+        unsafe { I::pass::<S, 1, 8>(w, x, first, y) };
         first += 8;
     }
-    for y in fours.as_chunks_mut::<4>().0 {
+    while y.len() - first >= 4 {
         // SAFETY: as above.
-        unsafe { I::pass::<S, 4>(w, x, first, y) };
+        unsafe { I::pass::<S, 1, 4>(w, x, first, y) };
         first += 4;
     }
-    match rest.len() {
+    match y.len() - first {
         // SAFETY: as above.
-        3 => unsafe { I::pass::<S, 3>(w, x, first, rest) },
+        3 => unsafe { I::pass::<S, 1, 3>(w, x, first, y) },
         // SAFETY: as above.
-        2 => unsafe { I::pass::<S, 2>(w, x, first, rest) },
+        2 => unsafe { I::pass::<S, 1, 2>(w, x, first, y) },
         // SAFETY: as above.
-        1 => unsafe { I::pass::<S, 1>(w, x, first, rest) },
+        1 => unsafe { I::pass::<S, 1, 1>(w, x, first, y) },
         _ => {}
     }
 }
@@ -343,11 +358,18 @@ fn minima<K: Kind>(w: &Unit, x: &Column<'_>, i: usize) -> __m256 {
     _mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(x.d[i]))
 }
 
-/// Writes the outputs of columns.
+/// Writes the outputs of columns `first..first + N`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn store<const N: usize>(y: &mut [[f32; EIGHT]], acc: [__m256; N]) {
-    for (y, acc) in y.iter_mut().zip(acc) {
-        store_floats(y, acc);
+pub(crate) fn store<const R: usize, const N: usize>(
+    y: &mut [[f32; EIGHT]],
+    first: usize,
+    acc: [[__m256; N]; R],
+) {
+    let columns = y.len() / R;
+    for r in 0..R {
+        for c in 0..N {
+            store_floats(&mut y[r * columns + first + c], acc[r][c]);
+        }
     }
 }

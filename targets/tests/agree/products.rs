@@ -9,16 +9,22 @@ const ROWS: [usize; 9] = [1, 2, 3, 5, 8, 9, 16, 31, 64];
 const COLUMNS: [usize; 10] = [1, 2, 3, 4, 5, 7, 8, 9, 13, 32];
 const ALL_COLUMNS: usize = 32;
 
+/// Groups of rows multiplied at once: a pair and another.
+const GROUPS: usize = 3;
+
 /// `(columns, rows)`
 fn multiply(table: &Kernels, w: &Matrix<'_>, x: &Input, columns: usize) -> Vec<f32> {
-    let mut scratch = Scratch::new(w.len() / 32);
+    let mut scratch = Scratch::new(2 * (w.len() / 32));
     let mut y = vec![0.0; columns * w.rows()];
-    for eight in 0..w.eights() {
-        let mut out = vec![[f32::NAN; EIGHT]; columns];
-        table.multiply(w, eight, x.columns(columns), &mut scratch.panel(), &mut out);
-        let count = EIGHT.min(w.rows() - eight * EIGHT);
-        for (y, out) in y.chunks_exact_mut(w.rows()).zip(out) {
-            y[eight * EIGHT..][..count].copy_from_slice(&out[..count]);
+    for first in (0..w.eights()).step_by(GROUPS) {
+        let groups = GROUPS.min(w.eights() - first);
+        let mut out = vec![[f32::NAN; EIGHT]; groups * columns];
+        table.multiply(w, first, x.columns(columns), &mut scratch.panel(), &mut out);
+        for (eight, out) in (first..).zip(out.chunks_exact(columns)) {
+            let count = EIGHT.min(w.rows() - eight * EIGHT);
+            for (y, out) in y.chunks_exact_mut(w.rows()).zip(out) {
+                y[eight * EIGHT..][..count].copy_from_slice(&out[..count]);
+            }
         }
     }
     y
