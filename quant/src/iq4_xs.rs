@@ -33,7 +33,7 @@ fn unpack(block: &[u8], i: usize, out: &mut Unpacked) {
     let low = block[4 + i / 2] >> (4 * (i % 2)) & 15;
     let high = block[2 + i / 4] >> (2 * (i % 4)) & 3;
     let scale = (low | high << 4) as i8 - 32;
-    *out = Unpacked { d: f16_at(block, 0) * f32::from(scale), ..Unpacked::ZERO };
+    *out = Unpacked { d: f16_at(block, 0), s: [scale; 2], ..Unpacked::ZERO };
     for (q, nibble) in out.q.iter_mut().zip(nibbles(&block[8 + 16 * i..][..16])) {
         *q = VALUES[usize::from(nibble)];
     }

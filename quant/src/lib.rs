@@ -49,4 +49,4 @@ pub use iq4_nl::VALUES as IQ4_VALUES;
 pub use matrix::{EIGHT, Matrix, Order};
 pub use q8::{Q8, Q8Mut};
 pub use tile::{Field, tile, untile};
-pub use unpacked::{UNIT, Unpacked};
+pub use unpacked::{MAX_UNITS, UNIT, Unpacked};

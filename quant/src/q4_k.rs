@@ -33,22 +33,21 @@ pub(crate) const ROW: Row = Row {
 };
 
 fn unpack(block: &[u8], i: usize, out: &mut Unpacked) {
-    let (d, m) = scale(block, i);
-    *out = Unpacked { d, m, ..Unpacked::ZERO };
+    *out = scales(block, i);
     for (q, nibble) in out.q.iter_mut().zip(nibbles(&block[16..], i)) {
         *q = nibble as i8;
     }
 }
 
-/// Scale and minimum of unit `i`, from the head that Q4_K and Q5_K share. 11 bits of mantissa
-/// times 6 bits are exact in f32.
-pub(crate) fn scale(block: &[u8], i: usize) -> (f32, f32) {
+/// Unit `i` without its integers, from the head that Q4_K and Q5_K share.
+pub(crate) fn scales(block: &[u8], i: usize) -> Unpacked {
     let at = |j: usize| block[4 + j];
     let (scale, minimum) = match i {
         0..4 => (at(i) & 63, at(i + 4) & 63),
         _ => (at(i + 4) & 15 | at(i - 4) >> 6 << 4, at(i + 4) >> 4 | at(i) >> 6 << 4),
     };
-    (f16_at(block, 0) * f32::from(scale), -(f16_at(block, 2) * f32::from(minimum)))
+    let (s, n) = ([scale as i8; 2], [minimum as i8; 2]);
+    Unpacked { d: f16_at(block, 0), s, m: -f16_at(block, 2), n, ..Unpacked::ZERO }
 }
 
 /// The nibbles of unit `i`: two units share 32 bytes.

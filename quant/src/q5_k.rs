@@ -12,7 +12,7 @@
 
 use crate::Unpacked;
 use crate::format::Row;
-use crate::q4_k::{nibbles, scale};
+use crate::q4_k::{nibbles, scales};
 use crate::tile::Field;
 
 pub(crate) const ROW: Row = Row {
@@ -33,8 +33,7 @@ pub(crate) const ROW: Row = Row {
 };
 
 fn unpack(block: &[u8], i: usize, out: &mut Unpacked) {
-    let (d, m) = scale(block, i);
-    *out = Unpacked { d, m, ..Unpacked::ZERO };
+    *out = scales(block, i);
     let nibbles = nibbles(&block[48..], i);
     for ((q, nibble), high) in out.q.iter_mut().zip(nibbles).zip(&block[16..48]) {
         *q = (nibble | (high >> i & 1) << 4) as i8;

@@ -12,7 +12,8 @@ pub struct Q8<'a> {
     pub len: usize,
     /// Integers in −127..=127, `(columns, len)`.
     pub q: &'a [i8],
-    /// Scale of each unit, `(columns, len / 32)`.
+    /// Scale of each unit, `(columns, len / 32)`; where weights come in longer blocks the scale of
+    /// a block is that of its first unit.
     pub d: &'a [f32],
     /// `d` times the sum of the unit's integers, `(columns, len / 32)`.
     pub ds: &'a [f32],

@@ -47,9 +47,12 @@ macro_rules! arm {
                 Q4_0: arm::q4_0::multiply::<$isa>,
                 Q4_1: arm::q4_1::multiply::<$isa>,
                 Q8_0: arm::q8_0::multiply::<$isa>,
-                Q4_K: arm::q4_k::multiply::<$isa>,
-                Q5_K: arm::q5_k::multiply::<$isa>,
-                Q6_K: arm::q6_k::multiply::<$isa>,
+                Q4_K: scalar::product,
+                Q5_K: scalar::product,
+                Q6_K: scalar::product,
+                Q2_K: scalar::product,
+                Q3_K: scalar::product,
+                IQ4_XS: scalar::product,
                 _: arm::any::multiply::<$isa>,
             ]
         )

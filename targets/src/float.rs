@@ -77,19 +77,27 @@ pub fn exp(x: f32) -> f32 {
     p * f32::from_bits((power.wrapping_add(127) as u32) << 23)
 }
 
-/// Quantises one column to units of 32: `d = max|x| / 127`, `q = x / d` to the nearest, ties to
-/// even. A unit whose largest number is below 10^−30 becomes zeros; NaN gives a NaN scale.
+/// Quantises one column in blocks of `block` numbers, a multiple of 32, the last of which may be
+/// shorter: `d = max|x| / 127`, `q = x / d` to the nearest, ties to even. A block whose largest
+/// number is below 10^−30 becomes zeros; NaN gives a NaN scale.
 #[inline(always)]
-pub(crate) fn quantize<W>(x: &[f32], y: Q8Mut<'_>) {
+pub(crate) fn quantize<W>(x: &[f32], block: usize, y: Q8Mut<'_>) {
+    let units = block / 32;
+    let scales = y.d.chunks_mut(units).zip(y.ds.chunks_mut(units)).zip(y.sums.chunks_mut(units));
+    let numbers = x.chunks(block).zip(y.q.chunks_mut(block));
+    for ((x, q), ((d, ds), sums)) in numbers.zip(scales) {
+        quantize_block(x, Q8Mut { q, d, ds, sums });
+    }
+}
+
+/// One block, of one scale.
+#[inline(always)]
+fn quantize_block(x: &[f32], y: Q8Mut<'_>) {
+    let max = magnitude(x);
+    let (inverse, d) = if max < 1e-30 { (0.0, 0.0) } else { (127.0 / max, max / 127.0) };
+    y.d.fill(d);
     let units = x.as_chunks::<32>().0.iter().zip(y.q.as_chunks_mut::<32>().0);
-    let scales = y.d.iter_mut().zip(y.ds).zip(y.sums);
-    for ((x, q), ((d, ds), sums)) in units.zip(scales) {
-        let max = magnitude(x);
-        if max < 1e-30 {
-            (*q, *d, *ds, *sums) = ([0; 32], 0.0, 0.0, [0; 2]);
-            continue;
-        }
-        let inverse = 127.0 / max;
+    for ((x, q), (ds, sums)) in units.zip(y.ds.iter_mut().zip(y.sums)) {
         for (q, x) in q.as_chunks_mut::<8>().0.iter_mut().zip(x.as_chunks::<8>().0) {
             for l in 0..8 {
                 let x = x[l] * inverse;
@@ -97,15 +105,14 @@ pub(crate) fn quantize<W>(x: &[f32], y: Q8Mut<'_>) {
                 q[l] = round(if x > -127.0 { x } else { -127.0 }) as i8;
             }
         }
-        *d = max / 127.0;
         *sums = [sum(&q[..16]), sum(&q[16..])];
-        *ds = (i32::from(sums[0]) + i32::from(sums[1])) as f32 * *d;
+        *ds = (i32::from(sums[0]) + i32::from(sums[1])) as f32 * d;
     }
 }
 
-/// The largest magnitude of a unit. Compared as integers, NaN is above infinity: it is not lost.
+/// The largest magnitude. Compared as integers, NaN is above infinity: it is not lost.
 #[inline(always)]
-fn magnitude(x: &[f32; 32]) -> f32 {
+fn magnitude(x: &[f32]) -> f32 {
     let mut max = [0_u32; 8];
     for x in x.as_chunks::<8>().0 {
         for l in 0..8 {

@@ -10,8 +10,8 @@ macro_rules! floats {
             /// Multiplies up to eight rows of a float format with the columns of `x`.
             scalar::float_rows =>
                 float_rows(w: &[u8], format: dram_quant::Format, x: &[f32], y: &mut [[f32; 8]]);
-            /// Quantises one column.
-            float::quantize => quantize(x: &[f32], y: dram_quant::Q8Mut<'_>);
+            /// Quantises one column in blocks of `block` numbers that share a scale.
+            float::quantize => quantize(x: &[f32], block: usize, y: dram_quant::Q8Mut<'_>);
             /// Root-mean-square norm of one column: `y = x / sqrt(mean(x²) + eps) * w`.
             float::norm => norm(x: &[f32], w: &[f32], eps: f32, y: &mut [f32]);
             /// `y += x`.

@@ -2,7 +2,7 @@
 //!
 //! The `scalar` table is the truth: every other table gives the same bits for the same input, so
 //! an answer never depends on the CPU. Integer products are exact however they are summed; each
-//! float operation happens once per unit of 32 weights, in order ([`dram_quant::Unpacked`]).
+//! float operation happens once per block of weights, in order ([`dram_quant::Unpacked`]).
 //! Reductions of floats use eight lanes and one fixed tree and are written once, in `float`
 //! and `attention`, compiled for each instruction set.
 //!

@@ -3,38 +3,43 @@
 use crate::Panel;
 use crate::float::{Widen, fma, tree};
 use crate::kernels::Eight;
-use dram_quant::{EIGHT, Format, Order, Q8, Unpacked};
+use dram_quant::{EIGHT, Format, MAX_UNITS, Order, Q8, UNIT, Unpacked};
 
 /// `y[c][r] = Σ w[r] · x[c]` for the rows of `w` and every column of `x`.
 ///
-/// For each output: units in order, the arithmetic of [`Unpacked`].
+/// For each output: blocks in order, the arithmetic of [`Unpacked`].
 pub(crate) fn product(w: Eight<'_>, x: Q8<'_>, _: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
-    let mut unit = Unpacked::ZERO;
+    let mut block = [Unpacked::ZERO; MAX_UNITS];
+    let block = &mut block[..w.format.weights() / UNIT];
     for r in 0..w.rows {
         y.iter_mut().for_each(|y| y[r] = 0.0);
-        for i in 0..x.len / 32 {
-            unpack(w, r, i, &mut unit);
+        for first in (0..x.len / UNIT).step_by(block.len()) {
+            for (i, unit) in block.iter_mut().enumerate() {
+                unpack(w, r, first + i, unit);
+            }
             for (c, y) in y.iter_mut().enumerate() {
-                y[r] = step(&unit, w.format.has_min(), x.columns(c, 1), i, y[r]);
+                y[r] = step(block, w.format.has_min(), x.columns(c, 1), first, y[r]);
             }
         }
     }
 }
 
-/// Adds unit `i` of one column to `acc`.
-fn step(w: &Unpacked, has_min: bool, x: Q8<'_>, i: usize, acc: f32) -> f32 {
-    let half = |h: usize| -> i32 {
-        let x = &x.q[i * 32 + h * 16..][..16];
-        w.q[h * 16..][..16].iter().zip(x).map(|(w, x)| i32::from(*w) * i32::from(*x)).sum()
-    };
-    let sum = i32::from(w.s[0]) * half(0) + i32::from(w.s[1]) * half(1);
-    let acc = fma(sum as f32, w.d * x.d[i], acc);
-    if !has_min {
-        return acc;
+/// Adds a block, whose first unit is unit `first` of one column, to `acc`.
+fn step(block: &[Unpacked], has_min: bool, x: Q8<'_>, first: usize, acc: f32) -> f32 {
+    let (d, m, dx) = (block[0].d, block[0].m, x.d[first]);
+    let (mut sum, mut minima) = (0, 0);
+    for (i, w) in (first..).zip(block) {
+        for h in 0..2 {
+            let x = &x.q[i * UNIT + h * 16..][..16];
+            let products = w.q[h * 16..][..16].iter().zip(x);
+            let dot: i32 = products.map(|(w, x)| i32::from(*w) * i32::from(*x)).sum();
+            sum += i32::from(w.s[h]) * dot;
+        }
+        minima += i32::from(w.n[0]) * i32::from(x.sums[i][0]);
+        minima += i32::from(w.n[1]) * i32::from(x.sums[i][1]);
     }
-    let [low, high] = x.sums[i].map(i32::from);
-    let minima = i32::from(w.n[0]) * low + i32::from(w.n[1]) * high;
-    fma(w.m, minima as f32 * x.d[i], acc)
+    let acc = fma(sum as f32, d * dx, acc);
+    if has_min { fma(m, minima as f32 * dx, acc) } else { acc }
 }
 
 /// Unpacks unit `i` of row `r`, wherever its bytes lie.

@@ -51,11 +51,13 @@ macro_rules! x86 {
                 Q5_0: x86::q5_0::multiply::<$isa>,
                 Q5_1: x86::q5_1::multiply::<$isa>,
                 Q8_0: x86::q8_0::multiply::<$isa>,
-                Q4_K: x86::q4_k::multiply::<$isa>,
-                Q5_K: x86::q5_k::multiply::<$isa>,
-                Q6_K: x86::q6_k::multiply::<$isa>,
+                Q4_K: scalar::product,
+                Q5_K: scalar::product,
+                Q6_K: scalar::product,
                 IQ4_NL: x86::iq4_nl::multiply::<$isa>,
-                IQ4_XS: x86::iq4_xs::multiply::<$isa>,
+                IQ4_XS: scalar::product,
+                Q2_K: scalar::product,
+                Q3_K: scalar::product,
                 _: x86::any::multiply::<$isa>,
             ]
         )

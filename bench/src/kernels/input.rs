@@ -59,7 +59,7 @@ impl Input {
         let x: Vec<f32> = (0..count).map(|_| random.symmetric()).collect();
         let (mut q, mut d, mut ds) = (vec![0; count], vec![0.0; units], vec![0.0; units]);
         let mut sums = vec![[0; 2]; units];
-        table.quantize(&x, Q8Mut { q: &mut q, d: &mut d, ds: &mut ds, sums: &mut sums });
+        table.quantize(&x, 32, Q8Mut { q: &mut q, d: &mut d, ds: &mut ds, sums: &mut sums });
         Self { len, x, q, d, ds, sums }
     }
 

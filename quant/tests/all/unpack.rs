@@ -49,27 +49,44 @@ fn integers_span_their_range() {
     }
 }
 
-/// The largest product of a unit with activations in -127..=127 converts to f32 exactly.
+/// The largest product of a block with activations in -127..=127 is an i32, and converts to f32
+/// exactly where a block is one unit; that with a minimum always does.
 #[test]
-fn products_stay_below_two_to_the_24() {
+fn products_of_blocks_stay_in_their_range() {
     for format in integers() {
-        let (mut q, mut s) = (0, 0);
+        let (mut q, mut s, mut n) = (0, 0, 0);
+        let largest = |x: &[i8], so_far| x.iter().map(|x| x.unsigned_abs()).fold(so_far, u8::max);
         each_unit(format, |unit| {
-            q = unit.q.map(i8::unsigned_abs).into_iter().fold(q, u8::max);
-            s = unit.s.map(i8::unsigned_abs).into_iter().fold(s, u8::max);
+            (q, s, n) = (largest(&unit.q, q), largest(&unit.s, s), largest(&unit.n, n));
         });
-        assert!(32 * 127 * u32::from(q) * u32::from(s) < 1 << 24, "{}: {q} {s}", format.name());
+        let sum = format.weights() as u64 * 127;
+        let product = sum * u64::from(q) * u64::from(s);
+        let limit = if format.weights() == 32 { 1 << 24 } else { 1 << 31 };
+        assert!(product < limit, "{}: {q} {s}", format.name());
+        assert!(sum * u64::from(n) < 1 << 24, "{}: {n}", format.name());
     }
 }
 
 #[test]
-fn scales_and_minima_are_one_and_zero_where_a_format_has_none() {
+fn factors_and_minima_are_one_and_zero_where_a_format_has_none() {
     for format in integers() {
-        let two = matches!(format, Format::Q2_K | Format::Q3_K | Format::Q6_K);
+        let blocks = format.weights() > 32;
         each_unit(format, |unit| {
-            assert!(two || unit.s == [1; 2], "{}", format.name());
-            assert!(format == Format::Q2_K || unit.n == [1; 2], "{}", format.name());
+            assert!(blocks || unit.s == [1; 2], "{}", format.name());
+            assert!(blocks && format.has_min() || unit.n == [1; 2], "{}", format.name());
             assert!(format.has_min() || unit.m.to_bits() == 0, "{}", format.name());
+        });
+    }
+}
+
+/// Both halves of a unit have one scale where a format has one for every 32.
+#[test]
+fn halves_differ_only_where_scales_are_for_sixteen() {
+    for format in integers() {
+        let sixteens = matches!(format, Format::Q2_K | Format::Q3_K | Format::Q6_K);
+        each_unit(format, |unit| {
+            assert!(sixteens || unit.s[0] == unit.s[1], "{}", format.name());
+            assert!(format == Format::Q2_K || unit.n[0] == unit.n[1], "{}", format.name());
         });
     }
 }

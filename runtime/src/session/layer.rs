@@ -3,7 +3,7 @@
 use super::pool::{Grid, Pieces, Pool};
 use super::state::{Units, Worker, unit};
 use super::{Column, Session};
-use dram_quant::{EIGHT, Matrix};
+use dram_quant::{EIGHT, Matrix, UNIT};
 use dram_targets::{Columns, Kernels};
 
 impl Session<'_> {
@@ -26,12 +26,13 @@ impl Session<'_> {
     /// `x += o · attention(q, k, v)`, with q, k and v from the norm of x.
     pub(super) fn attend(&mut self, i: usize, count: usize) {
         let (config, layer) = (&self.plan.config, self.plan.layer(i));
-        self.normalize(layer.attn_norm, count);
-        self.multiply(&[layer.q, layer.k, layer.v], count);
+        let qkv = [layer.q, layer.k, layer.v];
+        self.normalize(layer.attn_norm, block(&qkv), count);
+        self.multiply(&qkv, count);
         self.rotate(i, count);
         self.store(i, count);
         self.attention(i, count);
-        self.quantize(config.query_len(), count);
+        self.quantize(config.query_len(), block(&[layer.o]), count);
         self.multiply(&[layer.o], count);
         self.add(count);
     }
@@ -39,9 +40,10 @@ impl Session<'_> {
     /// `x += down · (silu(gate · y) * (up · y))`, with y the norm of x.
     pub(super) fn feed_forward(&mut self, i: usize, count: usize) {
         let layer = self.plan.layer(i);
-        self.normalize(layer.ffn_norm, count);
-        self.multiply(&[layer.gate, layer.up], count);
-        self.activate(count);
+        let gate_up = [layer.gate, layer.up];
+        self.normalize(layer.ffn_norm, block(&gate_up), count);
+        self.multiply(&gate_up, count);
+        self.activate(block(&[layer.down]), count);
         self.multiply(&[layer.down], count);
         self.add(count);
     }
@@ -57,15 +59,15 @@ impl Session<'_> {
         if count == 0 {
             return;
         }
-        self.normalize(plan.norm, count);
+        self.normalize(plan.norm, block(&[plan.head]), count);
         let state = &mut self.state;
         let input = state.q8.columns(state.y, count, width);
         let logits = &mut state.logits[..count * plan.tokens()];
         multiply(&mut self.pool, &mut self.workers, self.kernels, &[plan.head], input, logits);
     }
 
-    /// `y = norm(x)`, and quantised.
-    fn normalize(&mut self, w: &[f32], count: usize) {
+    /// `y = norm(x)`, and quantised in blocks.
+    fn normalize(&mut self, w: &[f32], block: usize, count: usize) {
         let (kernels, config) = (self.kernels, &self.plan.config);
         let (state, len) = (&mut self.state, config.width);
         let x = &*state.x;
@@ -73,16 +75,16 @@ impl Session<'_> {
             (Pieces::new(&mut state.y[..count * len], len), units(&mut state.q8, count, len));
         self.pool.run(&mut self.workers, deal, |_, i, (y, q8)| {
             kernels.norm(&x[i * len..][..len], w, config.eps, y);
-            kernels.quantize(y, unit(q8));
+            kernels.quantize(y, block, unit(q8));
         });
     }
 
-    /// Quantises columns of `y`.
-    fn quantize(&mut self, len: usize, count: usize) {
+    /// Quantises columns of `y` in blocks.
+    fn quantize(&mut self, len: usize, block: usize, count: usize) {
         let (kernels, state) = (self.kernels, &mut self.state);
         let y = &*state.y;
         self.pool.run(&mut self.workers, units(&mut state.q8, count, len), |_, i, q8| {
-            kernels.quantize(&y[i * len..][..len], unit(q8));
+            kernels.quantize(&y[i * len..][..len], block, unit(q8));
         });
     }
 
@@ -105,8 +107,8 @@ impl Session<'_> {
         });
     }
 
-    /// `y = silu(gate) * up`, and quantised.
-    fn activate(&mut self, count: usize) {
+    /// `y = silu(gate) * up`, and quantised in blocks.
+    fn activate(&mut self, block: usize, count: usize) {
         let (kernels, len) = (self.kernels, self.plan.config.hidden);
         let state = &mut self.state;
         let (gate, up) = state.out[..2 * count * len].split_at(count * len);
@@ -115,7 +117,7 @@ impl Session<'_> {
         self.pool.run(&mut self.workers, deal, |_, i, (y, q8)| {
             y.copy_from_slice(&gate[i * len..][..len]);
             kernels.swiglu(&up[i * len..][..len], y);
-            kernels.quantize(y, unit(q8));
+            kernels.quantize(y, block, unit(q8));
         });
     }
 
@@ -142,6 +144,11 @@ impl Session<'_> {
             }
         });
     }
+}
+
+/// Activations that share a scale where they meet these matrices: those of the longest block.
+fn block(w: &[Matrix<'_>]) -> usize {
+    w.iter().map(|w| w.format().weights()).max().unwrap_or(UNIT).max(UNIT)
 }
 
 /// Deals columns of quantised numbers.

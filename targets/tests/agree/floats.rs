@@ -102,17 +102,21 @@ fn quantize() {
         let mut tiny = Noise::new(9).floats(units * 32);
         tiny.iter_mut().for_each(|x| *x *= 1e-31);
         for x in inputs(units * 32, 10).into_iter().chain([tiny, vec![0.0; units * 32]]) {
-            agree(&format!("quantize {units}"), &x, |table, x| quantized(table, x));
+            for block in [32, 256] {
+                agree(&format!("quantize {units} {block}"), &x, |table, x| {
+                    quantized(table, x, block)
+                });
+            }
         }
     }
 }
 
 /// Everything that `quantize` writes, as floats.
-fn quantized(table: &Kernels, x: &[f32]) -> Vec<f32> {
+fn quantized(table: &Kernels, x: &[f32], block: usize) -> Vec<f32> {
     let units = x.len() / 32;
     let (mut q, mut d, mut ds) = (vec![1; x.len()], vec![1.0; units], vec![1.0; units]);
     let mut sums = vec![[1; 2]; units];
-    table.quantize(x, Q8Mut { q: &mut q, d: &mut d, ds: &mut ds, sums: &mut sums });
+    table.quantize(x, block, Q8Mut { q: &mut q, d: &mut d, ds: &mut ds, sums: &mut sums });
     let q = q.iter().map(|q| f32::from(*q));
     let sums = sums.iter().flatten().map(|sum| f32::from(*sum));
     q.chain(sums).chain(d).chain(ds).collect()
@@ -124,9 +128,22 @@ fn quantize_gives_the_nearest_integers() {
         let mut x = [0.0; 32];
         x[..8].copy_from_slice(&[127.0, 0.5, 1.5, -0.5, -2.5, 63.4, -126.6, 0.49]);
         let (mut q, mut d, mut ds, mut sums) = ([0; 32], [0.0], [0.0], [[0; 2]]);
-        table.quantize(&x, Q8Mut { q: &mut q, d: &mut d, ds: &mut ds, sums: &mut sums });
+        table.quantize(&x, 32, Q8Mut { q: &mut q, d: &mut d, ds: &mut ds, sums: &mut sums });
         assert_eq!(q[..9], [127, 0, 2, 0, -2, 63, -127, 0, 0]);
         assert_eq!((d, ds, sums), ([1.0], [63.0], [[63, 0]]));
+    }
+}
+
+#[test]
+fn a_block_is_quantised_with_one_scale() {
+    for table in dram_targets::all() {
+        let mut x = Noise::new(16).floats(3 * 32);
+        x[40] = -254.0;
+        let (mut q, mut d, mut ds, mut sums) = (vec![0; 96], [0.0; 3], [0.0; 3], [[0; 2]; 3]);
+        table.quantize(&x, 64, Q8Mut { q: &mut q, d: &mut d, ds: &mut ds, sums: &mut sums });
+        assert_eq!((d[0], d[1], q[40]), (2.0, 2.0, -127));
+        assert!(d[2] < 1.0 && q[64..].contains(&127) | q[64..].contains(&-127));
+        assert_eq!(ds[0], 2.0 * q[..32].iter().map(|q| f32::from(*q)).sum::<f32>());
     }
 }
 

@@ -101,7 +101,8 @@ fn scalar_multiplies_decoded_weights() {
         let y = multiply(scalar, &w, &x, 2);
         for column in 0..2 {
             let q8 = x.columns(2).q8.columns(column, 1);
-            let x = |j: usize| f64::from(q8.q[j]) * f64::from(q8.d[j / 32]);
+            let block = format.weights();
+            let x = |j: usize| f64::from(q8.q[j]) * f64::from(q8.d[j / block * (block / 32)]);
             for r in 0..row_count {
                 let mut row = vec![0.0; len];
                 w.decode_row(r, &mut row);
