@@ -124,6 +124,9 @@ pub(crate) struct Load {
     /// How weights lie: mapped as they are (rows), read into tiles, or whichever is faster and fits
     #[arg(long, value_enum, default_value_t = Weights::Auto)]
     pub weights: Weights,
+    /// Sequences at a time; one unless a command wants more.
+    #[arg(skip)]
+    pub sequences: Option<NonZero<usize>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -151,6 +154,12 @@ pub(crate) struct Bench {
     /// Tokens to generate, one at a time; 0 leaves the test out
     #[arg(short = 'n', value_name = "TOKENS", default_value_t = 128)]
     pub generate: usize,
+    /// Positions that sequences hold before a test begins
+    #[arg(short, long, value_name = "TOKENS", default_value_t = 0)]
+    pub depth: usize,
+    /// Sequences that generate at once
+    #[arg(long, value_name = "COUNT", default_value = "1")]
+    pub sequences: NonZero<usize>,
     /// How often each test runs
     #[arg(short, long, value_name = "TIMES", default_value = "5")]
     pub repetitions: NonZero<usize>,

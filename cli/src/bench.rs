@@ -1,14 +1,14 @@
 //! `dram bench`: tokens a second, as llama-bench measures them.
 //!
-//! *pp* reads a prompt of random tokens into an empty context, in as few passes as the batch
-//! allows. *tg* generates one token at a time from an empty context; the tokens are random, since
-//! choosing them is not what is measured.
+//! *pp* reads a prompt of random tokens into a context that holds `--depth` tokens, in as few
+//! passes as the batch allows. *tg* generates one token at a time, of as many sequences as asked in
+//! one pass; the tokens are random, since choosing them is not what is measured.
 
 use crate::args;
 use crate::exit::Outcome;
 use crate::load::{self, megabytes};
 use crate::models;
-use dram_runtime::{Column, Error, Session};
+use dram_runtime::{Column, Error, Sequence, Session};
 use dram_targets::Kernels;
 use serde_json::json;
 use std::io::{self, Write};
@@ -18,21 +18,25 @@ use std::time::Instant;
 struct Test {
     prompt: usize,
     generate: usize,
-    /// Tokens a second.
+    /// Positions each sequence holds before.
+    depth: usize,
+    /// Sequences that generate at once.
+    sequences: usize,
+    /// Tokens a second, of all sequences.
     speeds: Vec<f64>,
 }
 
 pub(crate) fn run(args: &args::Bench, kernels: &'static Kernels) -> Outcome {
     let path = models::find(&args.model)?;
     let mut load = args.load.clone();
-    let needed = args.prompt.max(args.generate).try_into().ok();
+    let needed = args.depth.saturating_add(args.prompt.max(args.generate)).try_into().ok();
     load.ctx = load.ctx.or(needed);
+    load.sequences = Some(args.sequences);
     load::with_session(&path, &load, kernels, |model, session| {
         let mut tests = Vec::new();
-        for (prompt, generate) in [(args.prompt, 0), (0, args.generate)] {
-            if prompt + generate > 0 {
-                tests.push(Test::run(session, prompt, generate, args.repetitions.get())?);
-            }
+        for mut test in Test::asked(args) {
+            test.run(session, args.repetitions.get())?;
+            tests.push(test);
         }
         let threads = session.limits().threads;
         if args.json {
@@ -45,30 +49,75 @@ pub(crate) fn run(args: &args::Bench, kernels: &'static Kernels) -> Outcome {
 }
 
 impl Test {
+    /// The tests that the command line asks for.
+    fn asked(args: &args::Bench) -> impl Iterator<Item = Self> {
+        let [prompt, generate] = [(args.prompt, 0, 1), (0, args.generate, args.sequences.get())]
+            .map(|(prompt, generate, sequences)| Self {
+                prompt,
+                generate,
+                depth: args.depth,
+                sequences,
+                speeds: Vec::new(),
+            });
+        [prompt, generate].into_iter().filter(|test| test.prompt + test.generate > 0)
+    }
+
     /// Runs once to warm up, then as often as asked.
-    fn run(
-        session: &mut Session<'_>,
-        prompt: usize,
-        generate: usize,
-        repetitions: usize,
-    ) -> Result<Self, Error> {
-        let tokens = random_tokens(prompt + generate, session.plan().tokens());
-        let step = if generate > 0 { 1 } else { tokens.len() };
-        once(session, &tokens, step)?;
-        let mut speeds = Vec::with_capacity(repetitions);
+    fn run(&mut self, session: &mut Session<'_>, repetitions: usize) -> Result<(), Error> {
+        let tokens = random_tokens(self.prompt + self.generate, session.plan().tokens());
+        let sequences = self.fill(session)?;
+        self.once(session, &sequences, &tokens)?;
         for _ in 0..repetitions {
             let start = Instant::now();
-            once(session, &tokens, step)?;
-            speeds.push(tokens.len() as f64 / start.elapsed().as_secs_f64());
+            self.once(session, &sequences, &tokens)?;
+            let seconds = start.elapsed().as_secs_f64();
+            self.speeds.push((tokens.len() * self.sequences) as f64 / seconds);
         }
-        Ok(Self { prompt, generate, speeds })
+        sequences.into_iter().try_for_each(|sequence| session.close(sequence))
+    }
+
+    /// Sequences of the test's depth.
+    fn fill(&self, session: &mut Session<'_>) -> Result<Vec<Sequence>, Error> {
+        let tokens = random_tokens(self.depth, session.plan().tokens());
+        let open = |_| {
+            let sequence = session.open()?;
+            session.prompt(sequence, &tokens).map(|()| sequence)
+        };
+        (0..self.sequences).map(open).collect()
+    }
+
+    /// Reads the tokens, or generates as many in every sequence; then sequences are as before.
+    fn once(
+        &self,
+        session: &mut Session<'_>,
+        sequences: &[Sequence],
+        tokens: &[u32],
+    ) -> Result<(), Error> {
+        if self.prompt > 0 {
+            session.prompt(sequences[0], tokens)?;
+        } else {
+            let mut columns = Vec::with_capacity(sequences.len());
+            for &token in tokens {
+                columns.clear();
+                columns.extend(sequences.iter().map(|&sequence| Column {
+                    sequence,
+                    token,
+                    wants_logits: true,
+                }));
+                session.forward(&columns)?;
+            }
+        }
+        sequences.iter().try_for_each(|sequence| session.rewind(*sequence, self.depth))
     }
 
     fn name(&self) -> String {
-        match self.generate {
+        let name = match self.generate {
             0 => format!("pp{}", self.prompt),
             generate => format!("tg{generate}"),
-        }
+        };
+        let times = if self.sequences > 1 { format!("x{}", self.sequences) } else { String::new() };
+        let depth = if self.depth > 0 { format!("@{}", self.depth) } else { String::new() };
+        name + &times + &depth
     }
 
     fn mean(&self) -> f64 {
@@ -81,18 +130,6 @@ impl Test {
         let squares: f64 = self.speeds.iter().map(|speed| (speed - mean).powi(2)).sum();
         (squares / self.speeds.len().saturating_sub(1).max(1) as f64).sqrt()
     }
-}
-
-/// Reads tokens into an empty sequence, `step` at a time; each step ends in logits.
-fn once(session: &mut Session<'_>, tokens: &[u32], step: usize) -> Result<(), Error> {
-    let sequence = session.open()?;
-    for tokens in tokens.chunks(step) {
-        match *tokens {
-            [token] => session.forward(&[Column { sequence, token, wants_logits: true }])?,
-            _ => session.prompt(sequence, tokens)?,
-        }
-    }
-    session.close(sequence)
 }
 
 /// The same tokens every time, spread over the vocabulary (xorshift64).
@@ -111,7 +148,8 @@ fn print_json(tests: &[Test], model: &str, kernels: &str, threads: usize) -> Out
     let tests = tests.iter().map(|test| {
         json!({
             "model": model, "kernels": kernels, "threads": threads,
-            "n_prompt": test.prompt, "n_gen": test.generate,
+            "n_prompt": test.prompt, "n_gen": test.generate, "n_depth": test.depth,
+            "sequences": test.sequences,
             "avg_ts": test.mean(), "stddev_ts": test.deviation(),
         })
     });
@@ -121,9 +159,9 @@ fn print_json(tests: &[Test], model: &str, kernels: &str, threads: usize) -> Out
 fn print_table(tests: &[Test], model: &str, kernels: &str, threads: usize) -> Outcome {
     let mut out = io::stdout().lock();
     writeln!(out, "{model}, {kernels} kernels, {threads} threads\n")?;
-    writeln!(out, "{:8} {:>10} {:>8}", "test", "tokens/s", "±")?;
+    writeln!(out, "{:12} {:>10} {:>8}", "test", "tokens/s", "±")?;
     for test in tests {
-        writeln!(out, "{:8} {:>10.2} {:>8.2}", test.name(), test.mean(), test.deviation())?;
+        writeln!(out, "{:12} {:>10.2} {:>8.2}", test.name(), test.mean(), test.deviation())?;
     }
     Ok(())
 }

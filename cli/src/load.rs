@@ -90,7 +90,8 @@ fn limits(load: &args::Load, threads: usize, trained: usize) -> Limits {
     };
     let default = Limits::default();
     let context = load.ctx.map_or(default.context.min(trained), NonZero::get);
-    Limits { context, threads, kv, ..default }
+    let sequences = load.sequences.map_or(default.sequences, NonZero::get);
+    Limits { context, sequences, logits: sequences, threads, kv, ..default }
 }
 
 /// Whether to read the weights into tiles instead of mapping the file as it is.

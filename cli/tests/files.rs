@@ -52,3 +52,10 @@ fn bench_measures_both_tests() {
     }
     assert!(printed(output(&args[..10])).contains("pp16"));
 }
+
+#[test]
+fn bench_generates_many_sequences_in_a_filled_context() {
+    let many = ["bench", MODEL, "-p", "8", "-n", "2", "-r", "1", "-d", "40", "--sequences", "3"];
+    let table = printed(output(&many));
+    assert!(table.contains("pp8@40 ") && table.contains("tg2x3@40 "), "{table}");
+}
