@@ -1,0 +1,51 @@
+//! A machine as it is now.
+
+use crate::{Board, Cores, Identity, Memory, Power, Root, Threads, Zone};
+use serde::Serialize;
+
+/// What a machine says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Machine {
+    /// What it calls itself.
+    pub identity: Identity,
+    /// Its cores.
+    pub cores: Cores,
+    /// Its memory.
+    pub memory: Memory,
+    /// Bytes of a page, where known.
+    pub page_bytes: Option<usize>,
+    /// Its thermometers.
+    pub zones: Vec<Zone>,
+    /// What its firmware says of power and clock; `None` for boards whose firmware says nothing.
+    pub power: Option<Power>,
+}
+
+impl Machine {
+    /// Reads the files below a root. Takes bounded time and memory, whatever they hold.
+    pub fn read(root: &Root, page_bytes: Option<usize>) -> Self {
+        let cpuinfo = root.long_text("/proc/cpuinfo").unwrap_or_default();
+        Self {
+            identity: Identity::read(root, &cpuinfo),
+            cores: Cores::read(root, &cpuinfo),
+            memory: Memory::read(root),
+            page_bytes,
+            zones: Zone::read_all(root),
+            power: Power::read(root),
+        }
+    }
+
+    /// Threads to use: the board's, but no more than there are fast cores; without a board's word
+    /// as many as those. `None` where the system does not tell its cores.
+    pub fn threads(&self, board: &Board) -> Option<Threads> {
+        let fast = u32::try_from(self.cores.fast().cpus.len()).ok().filter(|&fast| fast > 0)?;
+        let Threads { decode, prefill } =
+            board.threads.unwrap_or(Threads { decode: fast, prefill: fast });
+        Some(Threads { decode: decode.min(fast), prefill: prefill.min(fast) })
+    }
+
+    /// From where clocks are lowered: what the board's file says, else the trip points.
+    pub fn slows_celsius(&self, board: &Board) -> Option<f64> {
+        let told = board.thermal.map(|thermal| f64::from(thermal.slows_celsius));
+        told.or_else(|| Zone::slows(&self.zones))
+    }
+}
