@@ -7,8 +7,8 @@
 //! madd with s          row 0          | row 1          | …            32 bits
 //! ```
 
-use crate::x86::lanes::repeat;
-use crate::x86::product::{Column, Isa, Kind, Source, Unit, add, begin, store};
+use crate::x86::lanes::{repeat, repeat_pair};
+use crate::x86::product::{Column, Isa, Kind, Source, Unit, add, correction, store};
 use core::arch::x86_64::{
     __m256i, _mm256_abs_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_blend_epi16,
     _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_setzero_ps,
@@ -32,41 +32,64 @@ impl Isa for Maddubs {
     ) {
         let columns = Column::of::<N>(x, first);
         let mut acc = [[_mm256_setzero_ps(); N]; R];
-        for i in 0..x.len / UNIT {
-            // SAFETY: the CPU has the features because this function has them.
-            let w = w.each_mut().map(|w| unsafe { w.unit::<(Self, [[(); N]; R])>(i) });
+        for block in (0..x.len / UNIT).step_by(S::Kind::BLOCK) {
+            let mut sums = [[_mm256_setzero_si256(); N]; R];
+            let mut minima = sums;
+            for i in block..block + S::Kind::BLOCK {
+                // SAFETY: the CPU has the features because this function has them.
+                let w = w.each_mut().map(|w| unsafe { w.unit::<(Self, [[(); N]; R])>(i) });
+                for r in 0..R {
+                    add_products::<S::Kind, N>(&mut sums[r], &w[r], &columns, i);
+                    if S::Kind::MIN && S::Kind::BLOCK > 1 {
+                        add_sums(&mut minima[r], w[r].n, &columns, i);
+                    }
+                }
+            }
             for r in 0..R {
-                let sums = sums::<S, R, N>(&w[r], &columns, i);
-                add::<S, N>(&mut acc[r], &w[r], sums, &columns, i);
+                // SAFETY: the CPU has the features because this function has them.
+                let scales = unsafe { w[r].scales(block) };
+                add::<S::Kind, N>(&mut acc[r], &scales, &sums[r], &minima[r], &columns, block);
             }
         }
         store(y, first, acc);
     }
 }
 
-/// The integer sums of unit `i` for each column, a lane a row.
+/// Adds the products of unit `i` with each column, a lane a row.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn sums<S: Source, const R: usize, const N: usize>(
+fn add_products<K: Kind, const N: usize>(
+    sums: &mut [__m256i; N],
     w: &Unit,
     x: &[Column<'_>; N],
     i: usize,
-) -> [__m256i; N] {
-    let mut sums = begin::<S, N>(S::Kind::OFFSET, w, x, i);
-    for first in (0..8).step_by(S::Kind::DEPTH) {
+) {
+    if K::OFFSET != 0 {
+        add_sums(sums, correction::<K>(K::OFFSET, w), x, i);
+    }
+    for first in (0..8).step_by(K::DEPTH) {
         let mut deep = [_mm256_setzero_si256(); N];
-        for g in first..first + S::Kind::DEPTH {
+        for g in first..first + K::DEPTH {
             for c in 0..N {
-                let products = multiply::<S::Kind>(w.q[g], repeat(&x[c].q[i][g]));
+                let products = multiply::<K>(w.q[g], repeat(&x[c].q[i][g]));
                 deep[c] = _mm256_add_epi16(deep[c], products);
             }
         }
-        let scale = scale::<S::Kind>(w.s, first / 4);
+        let factors = factors::<K>(w.s, first / 4);
         for c in 0..N {
-            sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(deep[c], scale));
+            sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(deep[c], factors));
         }
     }
-    sums
+}
+
+/// Adds the sums of activations in both halves of unit `i`, times the pairs in `w`.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn add_sums<const N: usize>(sums: &mut [__m256i; N], w: __m256i, x: &[Column<'_>; N], i: usize) {
+    for c in 0..N {
+        let products = _mm256_madd_epi16(repeat_pair(x[c].sums[i]), w);
+        sums[c] = _mm256_add_epi32(sums[c], products);
+    }
 }
 
 /// Products of bytes, added in pairs.
@@ -79,13 +102,14 @@ fn multiply<K: Kind>(w: __m256i, x: __m256i) -> __m256i {
     _mm256_maddubs_epi16(w, x)
 }
 
-/// The factor of half `half`, twice in each lane; 1 where halves have none.
+/// The factor of half `half`, twice in each lane.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn scale<K: Kind>(s: __m256i, half: usize) -> __m256i {
-    match (K::HALVES, half) {
-        (false, _) => _mm256_set1_epi16(1),
-        (true, 0) => _mm256_blend_epi16::<0xaa>(s, _mm256_slli_epi32::<16>(s)),
-        (true, _) => _mm256_blend_epi16::<0x55>(s, _mm256_srli_epi32::<16>(s)),
+fn factors<K: Kind>(s: __m256i, half: usize) -> __m256i {
+    match (K::BLOCK, K::HALVES, half) {
+        (1, _, _) => _mm256_set1_epi16(1),
+        (_, false, _) => s,
+        (_, true, 0) => _mm256_blend_epi16::<0xaa>(s, _mm256_slli_epi32::<16>(s)),
+        (_, true, _) => _mm256_blend_epi16::<0x55>(s, _mm256_srli_epi32::<16>(s)),
     }
 }

@@ -1,7 +1,11 @@
 //! Rows unpacked to 8-bit integers, to be multiplied with many columns.
 
-use crate::kernels::Eight;
-use dram_quant::{EIGHT, MAX_BYTES, Order, UNIT, Unpacked, untile};
+use dram_quant::EIGHT;
+#[cfg(target_arch = "aarch64")]
+use {
+    crate::kernels::Eight,
+    dram_quant::{MAX_BYTES, Order, UNIT, Unpacked, untile},
+};
 
 /// Scratch memory for groups of eight unpacked rows, one element a unit of 32 weights.
 ///
@@ -29,7 +33,11 @@ impl Panel<'_> {
     pub fn reborrow(&mut self) -> Panel<'_> {
         Panel { q: self.q, d: self.d, m: self.m, s: self.s }
     }
+}
 
+/// For tables that have no tiles of some formats.
+#[cfg(target_arch = "aarch64")]
+impl Panel<'_> {
     /// Unpacks every group of `w` by the definition of its format: signed bytes, and factors that
     /// share 16 bits, the scale's in the lower half. Of missing rows it keeps what it had.
     pub(crate) fn unpack(&mut self, w: Eight<'_>) {

@@ -2,11 +2,13 @@
 //! product. Its instruction sets differ in how they multiply: [`crate::avx2`],
 //! [`crate::avx512vnni`].
 
-pub(crate) mod any;
 pub(crate) mod iq4_nl;
 pub(crate) mod iq4_xs;
 pub(crate) mod lanes;
+pub(crate) mod mxfp4;
 pub(crate) mod product;
+pub(crate) mod q2_k;
+pub(crate) mod q3_k;
 pub(crate) mod q4_0;
 pub(crate) mod q4_1;
 pub(crate) mod q4_k;
@@ -51,14 +53,15 @@ macro_rules! x86 {
                 Q5_0: x86::q5_0::multiply::<$isa>,
                 Q5_1: x86::q5_1::multiply::<$isa>,
                 Q8_0: x86::q8_0::multiply::<$isa>,
-                Q4_K: scalar::product,
-                Q5_K: scalar::product,
-                Q6_K: scalar::product,
+                Q2_K: x86::q2_k::multiply::<$isa>,
+                Q3_K: x86::q3_k::multiply::<$isa>,
+                Q4_K: x86::q4_k::multiply::<$isa>,
+                Q5_K: x86::q5_k::multiply::<$isa>,
+                Q6_K: x86::q6_k::multiply::<$isa>,
                 IQ4_NL: x86::iq4_nl::multiply::<$isa>,
-                IQ4_XS: scalar::product,
-                Q2_K: scalar::product,
-                Q3_K: scalar::product,
-                _: x86::any::multiply::<$isa>,
+                IQ4_XS: x86::iq4_xs::multiply::<$isa>,
+                MXFP4: x86::mxfp4::multiply::<$isa>,
+                _: scalar::product,
             ]
         )
     };

@@ -6,7 +6,7 @@
 //! ```
 
 use super::lanes::{at, halves, load16};
-use super::product::{Isa, Kind, Tile, Unit, product};
+use super::product::{Isa, Kind, Scales, Tile, Unit, product};
 use super::q4_0::nibbles;
 use crate::Panel;
 use crate::kernels::Eight;
@@ -43,7 +43,14 @@ impl Tile<18> for IQ4_NL {
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn unit<Caller>(&mut self, tile: &[[u8; 18]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
-        Unit::new(values(&tile[16..]), halves(at(tile, 0)), _mm256_setzero_ps())
+        Unit::new(values(&tile[16..]))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn scales(tile: &[[u8; 18]; EIGHT]) -> Scales {
+        let tile = tile.as_flattened();
+        Scales { d: halves(at(tile, 0)), m: _mm256_setzero_ps() }
     }
 }
 

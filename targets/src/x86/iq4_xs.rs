@@ -6,14 +6,14 @@
 //! ```
 
 use super::iq4_nl::values;
-use super::lanes::{at, halves, load8, load16};
-use super::product::{Isa, Kind, Tile, Unit, product};
+use super::lanes::{at, halves, load16, twice};
+use super::product::{Isa, Kind, Scales, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
-    __m256, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtepu16_epi32,
-    _mm256_mul_ps, _mm256_or_si256, _mm256_set1_epi32, _mm256_setzero_ps, _mm256_slli_epi32,
-    _mm256_srlv_epi32, _mm256_sub_epi32,
+    __m256i, _mm_unpackhi_epi16, _mm_unpacklo_epi16, _mm256_and_si256, _mm256_or_si256,
+    _mm256_set_m128i, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_ps, _mm256_slli_epi16,
+    _mm256_srlv_epi32, _mm256_sub_epi16,
 };
 use dram_quant::{EIGHT, Format, Q8};
 
@@ -22,6 +22,7 @@ use dram_quant::{EIGHT, Format, Q8};
 struct IQ4_XS;
 
 impl Kind for IQ4_XS {
+    const BLOCK: usize = 8;
     const DEPTH: usize = 1;
     const SIGNED: bool = true;
 }
@@ -45,20 +46,27 @@ impl Tile<136> for IQ4_XS {
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn unit<Caller>(&mut self, tile: &[[u8; 136]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
-        let d = _mm256_mul_ps(halves(at(tile, 0)), scales(at(tile, 16), i));
-        Unit::new(values(&tile[64 + i * 128..]), d, _mm256_setzero_ps())
+        let s = factors(at(tile, 16), i);
+        Unit { s, ..Unit::new(values(&tile[64 + i * 128..])) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn scales(tile: &[[u8; 136]; EIGHT]) -> Scales {
+        Scales { d: halves(at(tile.as_flattened(), 0)), m: _mm256_setzero_ps() }
     }
 }
 
-/// The scales of unit `i`.
+/// The factors of unit `i`, each twice.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn scales(bytes: &[u8; 48], i: usize) -> __m256 {
+fn factors(bytes: &[u8; 48], i: usize) -> __m256i {
     let shifted = |v, shift: usize| _mm256_srlv_epi32(v, _mm256_set1_epi32(shift as i32));
-    let low = shifted(_mm256_cvtepu8_epi32(load8(at(bytes, 16 + i / 2 * 8))), i % 2 * 4);
-    let high = shifted(_mm256_cvtepu16_epi32(load16(at(bytes, 0))), i * 2);
-    let low = _mm256_and_si256(low, _mm256_set1_epi32(15));
-    let high = _mm256_and_si256(high, _mm256_set1_epi32(3));
-    let six = _mm256_or_si256(low, _mm256_slli_epi32::<4>(high));
-    _mm256_cvtepi32_ps(_mm256_sub_epi32(six, _mm256_set1_epi32(32)))
+    let high = load16(at(bytes, 0));
+    let high = _mm256_set_m128i(_mm_unpackhi_epi16(high, high), _mm_unpacklo_epi16(high, high));
+    let low = shifted(twice(at(bytes, 16 + i / 2 * 8)), i % 2 * 4);
+    let low = _mm256_and_si256(low, _mm256_set1_epi16(15));
+    let high = _mm256_and_si256(shifted(high, i * 2), _mm256_set1_epi16(3));
+    let six = _mm256_or_si256(low, _mm256_slli_epi16::<4>(high));
+    _mm256_sub_epi16(six, _mm256_set1_epi16(32))
 }

@@ -2,8 +2,8 @@
 
 use core::arch::x86_64::{
     __m128i, __m256, __m256i, _MM_HINT_T0, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch,
-    _mm_storeu_si128, _mm256_cvtph_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_set1_epi32,
-    _mm256_storeu_ps, _mm256_storeu_si256,
+    _mm_srli_si128, _mm_storeu_si128, _mm_unpacklo_epi8, _mm256_cvtepu8_epi16, _mm256_cvtph_ps,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_set1_epi32, _mm256_storeu_ps, _mm256_storeu_si256,
 };
 
 /// `N` bytes at `offset`; the check vanishes where both are constants.
@@ -67,8 +67,24 @@ pub(crate) fn repeat(bytes: &[i8; 4]) -> __m256i {
 /// A pair of 16-bit integers in every lane of 32 bits.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn repeat_pair(pair: [i16; 2]) -> __m256i {
+pub(crate) fn repeat_pair(pair: [i16; 2]) -> __m256i {
     _mm256_set1_epi32(i32::from(pair[0]) & 0xffff | i32::from(pair[1]) << 16)
+}
+
+/// Pairs of bytes `(i, i + 8)`.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn zip(bytes: &[u8; 16]) -> __m128i {
+    let bytes = load16(bytes);
+    _mm_unpacklo_epi8(bytes, _mm_srli_si128::<8>(bytes))
+}
+
+/// Each byte, widened, twice.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn twice(bytes: &[u8; 8]) -> __m256i {
+    let bytes = load8(bytes);
+    _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(bytes, bytes))
 }
 
 /// Writes the first 32 bytes of `to`.

@@ -9,27 +9,29 @@
 //! is, because instructions want one factor so; its offset comes off through the sums of
 //! activations: `Σ (u − o) x = Σ u x − o Σ x`, exactly.
 
-use super::lanes::{self, floats, load, pairs, prefetch, repeat_pair, store_floats, store_pairs};
+use super::lanes::{self, floats, load, pairs, prefetch, store_floats, store_pairs};
 use super::tile::interleave;
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
-    __m256, __m256i, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_madd_epi16,
-    _mm256_mul_ps, _mm256_mullo_epi16, _mm256_or_si256, _mm256_set1_epi16, _mm256_set1_ps,
-    _mm256_setzero_si256, _mm256_slli_epi16, _mm256_srai_epi16,
+    __m256, __m256i, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_mul_ps,
+    _mm256_mullo_epi16, _mm256_or_si256, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_si256,
+    _mm256_slli_epi16, _mm256_srai_epi16,
 };
 use core::marker::PhantomData;
 use dram_quant::{EIGHT, Format, Order, Q8, UNIT};
 
 /// What the integers of a format's units are.
 pub(crate) trait Kind {
+    /// Units in a block. Where there are many they have factors, [`Unit::s`] and [`Unit::n`].
+    const BLOCK: usize = 1;
     /// Groups whose products `maddubs` gives may be added in 16 bits.
     const DEPTH: usize;
     /// Whether integers are signed, of 8 bits, and not unsigned.
     const SIGNED: bool = false;
     /// How much larger unsigned integers are than the weights.
     const OFFSET: i16 = 0;
-    /// Whether the halves of a unit have integer factors, [`Unit::s`] and [`Unit::n`].
+    /// Whether the halves of a unit differ in their factors.
     const HALVES: bool = false;
     /// Whether weights have a minimum.
     const MIN: bool = false;
@@ -48,6 +50,13 @@ pub(crate) trait Tile<const B: usize>: Kind {
     ///
     /// The CPU must have the features.
     unsafe fn unit<Caller>(&mut self, tile: &[[u8; B]; EIGHT], i: usize) -> Unit;
+
+    /// Scales and minima of a tile.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn scales(tile: &[[u8; B]; EIGHT]) -> Scales;
 }
 
 /// Where the units of eight rows come from.
@@ -62,6 +71,14 @@ pub(crate) trait Source {
     ///
     /// The CPU must have the features.
     unsafe fn unit<Caller>(&mut self, i: usize) -> Unit;
+
+    /// Scales and minima of the block that begins with unit `i`, whose units were the last that
+    /// were asked for.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn scales(&self, i: usize) -> Scales;
 }
 
 /// How an instruction set multiplies.
@@ -88,22 +105,24 @@ pub(crate) trait Isa {
 pub(crate) struct Unit {
     /// Integers, in groups of four.
     pub q: [__m256i; 8],
-    /// Scales.
-    pub d: __m256,
-    /// Minima; read where [`Kind::MIN`].
-    pub m: __m256,
-    /// Scales of the two halves, a pair a row; read where [`Kind::HALVES`].
+    /// Factors of the two halves, a pair a row; read where [`Kind::BLOCK`] is not 1.
     pub s: __m256i,
-    /// Factors of the minimum in the two halves; read where both are.
+    /// Factors of the minimum in the two halves; read where there are minima too.
     pub n: __m256i,
 }
 
+/// Scales and minima of a block of eight rows, a lane a row; minima are read where [`Kind::MIN`].
+pub(crate) struct Scales {
+    pub d: __m256,
+    pub m: __m256,
+}
+
 impl Unit {
-    /// One with a scale and a minimum.
+    /// One whose factors are 1.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(super) fn new(q: [__m256i; 8], d: __m256, m: __m256) -> Self {
-        Self { q, d, m, s: _mm256_set1_epi16(1), n: _mm256_set1_epi16(1) }
+    pub(super) fn new(q: [__m256i; 8]) -> Self {
+        Self { q, s: _mm256_set1_epi16(1), n: _mm256_set1_epi16(1) }
     }
 
     #[inline]
@@ -115,8 +134,7 @@ impl Unit {
         }
         let factors = pairs(&panel.s[i]);
         let s = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(factors));
-        let n = _mm256_srai_epi16::<8>(factors);
-        Self { q, d: floats(&panel.d[i]), m: floats(&panel.m[i]), s, n }
+        Self { q, s, n: _mm256_srai_epi16::<8>(factors) }
     }
 
     /// Writes the unit; factors share 16 bits, `s` the lower half.
@@ -126,8 +144,6 @@ impl Unit {
         for (q, group) in self.q.iter().zip(panel.q[i].as_chunks_mut::<32>().0) {
             lanes::store(group, *q);
         }
-        store_floats(&mut panel.d[i], self.d);
-        store_floats(&mut panel.m[i], self.m);
         let s = _mm256_and_si256(self.s, _mm256_set1_epi16(0xff));
         store_pairs(&mut panel.s[i], _mm256_or_si256(s, _mm256_slli_epi16::<8>(self.n)));
     }
@@ -166,8 +182,8 @@ impl<T: Tile<B>, const B: usize> Source for Blocks<'_, T, B> {
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn unit<Caller>(&mut self, i: usize) -> Unit {
-        let units = const { T::FORMAT.weights() / UNIT };
-        let unit_bytes = const { T::FORMAT.bytes() * UNIT / T::FORMAT.weights() * EIGHT };
+        const { assert!(T::BLOCK * UNIT == T::FORMAT.weights()) };
+        let unit_bytes = const { B * EIGHT / T::BLOCK };
         let bytes = self.blocks.as_flattened();
         let ahead = match self.order {
             Order::Tiles => AHEAD,
@@ -177,18 +193,27 @@ impl<T: Tile<B>, const B: usize> Source for Blocks<'_, T, B> {
         for line in 0..unit_bytes.div_ceil(64) {
             prefetch(bytes, ahead + i * unit_bytes + line * 64);
         }
-        let (block, i) = (i / units, i % units);
+        let (block, i) = (i / T::BLOCK, i % T::BLOCK);
+        if i == 0 && self.order == Order::Rows {
+            interleave::<T, B>(&self.rows, block, &mut self.scratch);
+        }
         let tile = match self.order {
             Order::Tiles => &self.blocks.as_chunks().0[block],
-            Order::Rows => {
-                if i == 0 {
-                    interleave::<T, B>(&self.rows, block, &mut self.scratch);
-                }
-                &self.scratch
-            }
+            Order::Rows => &self.scratch,
         };
         // SAFETY: the CPU has the features because this function has them.
         unsafe { self.tile.unit::<Caller>(tile, i) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn scales(&self, i: usize) -> Scales {
+        let tile = match self.order {
+            Order::Tiles => &self.blocks.as_chunks().0[i / T::BLOCK],
+            Order::Rows => &self.scratch,
+        };
+        // SAFETY: the CPU has the features because this function has them.
+        unsafe { T::scales(tile) }
     }
 }
 
@@ -207,6 +232,13 @@ impl<K: Kind> Source for Unpacked<'_, K> {
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn unit<Caller>(&mut self, i: usize) -> Unit {
         Unit::from_panel(self.panel, self.first + i)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn scales(&self, i: usize) -> Scales {
+        let i = self.first + i;
+        Scales { d: floats(&self.panel.d[i]), m: floats(&self.panel.m[i]) }
     }
 }
 
@@ -231,9 +263,15 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
     let units = x.len / UNIT;
     for (group, w) in core::iter::once(&w).chain(w.next).enumerate() {
         let mut source = Blocks::<T, B>::new(w);
-        for i in 0..units {
-            // SAFETY: the CPU has the features because this function has them.
-            unsafe { source.unit::<I>(i) }.to_panel(panel, group * units + i);
+        for first in (0..units).step_by(T::BLOCK) {
+            for i in first..first + T::BLOCK {
+                // SAFETY: the CPU has the features because this function has them.
+                unsafe { source.unit::<I>(i) }.to_panel(panel, group * units + i);
+            }
+            // SAFETY: as above.
+            let scales = unsafe { source.scales(first) };
+            store_floats(&mut panel.d[group * units + first], scales.d);
+            store_floats(&mut panel.m[group * units + first], scales.m);
         }
     }
     panel_product::<I, T>(panel, x, y);
@@ -289,7 +327,8 @@ pub(crate) struct Column<'a> {
     pub q: &'a [[[i8; 4]; 8]],
     d: &'a [f32],
     ds: &'a [f32],
-    sums: &'a [[i16; 2]],
+    /// Of each half of a unit.
+    pub sums: &'a [[i16; 2]],
 }
 
 impl<'a> Column<'a> {
@@ -307,55 +346,38 @@ impl<'a> Column<'a> {
     }
 }
 
-/// `offset` times the sums of activations of unit `i`, taken off: what the sums of each column
-/// begin with.
+/// What the sums of activations in both halves of a unit are multiplied with so that integers
+/// become smaller by `offset`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn begin<S: Source, const N: usize>(
-    offset: i16,
-    w: &Unit,
-    x: &[Column<'_>; N],
-    i: usize,
-) -> [__m256i; N] {
-    let mut sums = [_mm256_setzero_si256(); N];
-    if offset != 0 {
-        let offset = _mm256_set1_epi16(-offset);
-        let offsets = if S::Kind::HALVES { _mm256_mullo_epi16(w.s, offset) } else { offset };
-        for c in 0..N {
-            sums[c] = _mm256_madd_epi16(repeat_pair(x[c].sums[i]), offsets);
-        }
-    }
-    sums
+pub(crate) fn correction<K: Kind>(offset: i16, w: &Unit) -> __m256i {
+    let offset = _mm256_set1_epi16(-offset);
+    if K::BLOCK == 1 { offset } else { _mm256_mullo_epi16(w.s, offset) }
 }
 
-/// Adds unit `i` of each column, whose integer sums are `sums`, to the outputs `acc`.
+/// Adds the block that begins with unit `i` of each column, whose integer sums are `sums`, to the
+/// outputs `acc`. `minima` are the sums with factors of the minimum where units have factors.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn add<S: Source, const N: usize>(
+pub(crate) fn add<K: Kind, const N: usize>(
     acc: &mut [__m256; N],
-    w: &Unit,
-    sums: [__m256i; N],
+    w: &Scales,
+    sums: &[__m256i; N],
+    minima: &[__m256i; N],
     x: &[Column<'_>; N],
     i: usize,
 ) {
     for c in 0..N {
-        let d = _mm256_mul_ps(w.d, _mm256_set1_ps(x[c].d[i]));
-        acc[c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[c]), d, acc[c]);
-        if S::Kind::MIN {
-            acc[c] = _mm256_fmadd_ps(w.m, minima::<S::Kind>(w, &x[c], i), acc[c]);
+        let dx = _mm256_set1_ps(x[c].d[i]);
+        acc[c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[c]), _mm256_mul_ps(w.d, dx), acc[c]);
+        if K::MIN {
+            let minima = match K::BLOCK {
+                1 => _mm256_set1_ps(x[c].ds[i]),
+                _ => _mm256_mul_ps(_mm256_cvtepi32_ps(minima[c]), dx),
+            };
+            acc[c] = _mm256_fmadd_ps(w.m, minima, acc[c]);
         }
     }
-}
-
-/// What the minima of a unit are multiplied with.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn minima<K: Kind>(w: &Unit, x: &Column<'_>, i: usize) -> __m256 {
-    if !K::HALVES {
-        return _mm256_set1_ps(x.ds[i]);
-    }
-    let sums = _mm256_madd_epi16(repeat_pair(x.sums[i]), w.n);
-    _mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(x.d[i]))
 }
 
 /// Writes the outputs of columns `first..first + N`.

@@ -6,7 +6,7 @@
 //! ```
 
 use super::lanes::{at, halves};
-use super::product::{Isa, Kind, Tile, Unit, product};
+use super::product::{Isa, Kind, Scales, Tile, Unit, product};
 use super::q4_0::nibbles;
 use crate::Panel;
 use crate::kernels::Eight;
@@ -39,6 +39,13 @@ impl Tile<20> for Q4_1 {
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn unit<Caller>(&mut self, tile: &[[u8; 20]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
-        Unit::new(nibbles(&tile[32..]), halves(at(tile, 0)), halves(at(tile, 16)))
+        Unit::new(nibbles(&tile[32..]))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn scales(tile: &[[u8; 20]; EIGHT]) -> Scales {
+        let tile = tile.as_flattened();
+        Scales { d: halves(at(tile, 0)), m: halves(at(tile, 16)) }
     }
 }

@@ -7,22 +7,22 @@
 //!
 //! Two units share eight groups, one the low nibbles and one the high.
 
-use super::lanes::{at, floats, halves, load, load8, store, store_floats};
-use super::product::{Isa, Kind, Tile, Unit, product};
+use super::lanes::{at, halves, load, store, twice};
+use super::product::{Isa, Kind, Scales, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
-    __m256, __m256i, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_mul_ps,
-    _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256,
-    _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_xor_ps,
+    __m256i, _mm256_and_si256, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_setzero_si256, _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_xor_ps,
 };
 use dram_quant::{EIGHT, Format, Q8};
 
 /// Nibbles, as in Q4_0.
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q4_K(Scales);
+struct Q4_K(Factors);
 
 impl Kind for Q4_K {
+    const BLOCK: usize = 8;
     const DEPTH: usize = 8;
     const MIN: bool = true;
 }
@@ -40,17 +40,22 @@ pub(crate) fn multiply<I: Isa>(
 
 impl Tile<144> for Q4_K {
     const FORMAT: Format = Format::Q4_K;
-    const NEW: Self = Self(Scales::ZERO);
+    const NEW: Self = Self(Factors::ZERO);
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn unit<Caller>(&mut self, tile: &[[u8; 144]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         if i == 0 {
-            self.0.read(at(tile, 0));
+            self.0.read(at(tile, 32));
         }
-        let (d, m) = self.0.unit(i);
-        Unit::new(nibbles(at(tile, 128), i), d, m)
+        self.0.unit(nibbles(at(tile, 128), i), i)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn scales(tile: &[[u8; 144]; EIGHT]) -> Scales {
+        scales(at(tile.as_flattened(), 0))
     }
 }
 
@@ -67,28 +72,30 @@ pub(super) fn nibbles(groups: &[u8; 1024], i: usize) -> [__m256i; 8] {
     q
 }
 
-/// The head of a tile, which Q4_K and Q5_K share, taken apart.
-pub(super) struct Scales {
-    d: [f32; EIGHT],
-    /// `-dmin`
-    m: [f32; EIGHT],
+/// `d` and `-dmin`, the start of a tile that Q4_K and Q5_K share.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn scales(head: &[u8; 32]) -> Scales {
+    let minima = halves(at(head, 16));
+    Scales { d: halves(at(head, 0)), m: _mm256_xor_ps(minima, _mm256_set1_ps(-0.0)) }
+}
+
+/// The 6-bit factors of a tile, which Q4_K and Q5_K share, taken apart.
+pub(super) struct Factors {
     /// `(units, rows)`
     scales: [[u8; EIGHT]; 8],
     /// `(units, rows)`
     minima: [[u8; EIGHT]; 8],
 }
 
-impl Scales {
-    pub(super) const ZERO: Self =
-        Self { d: [0.0; 8], m: [0.0; 8], scales: [[0; 8]; 8], minima: [[0; 8]; 8] };
+impl Factors {
+    pub(super) const ZERO: Self = Self { scales: [[0; 8]; 8], minima: [[0; 8]; 8] };
 
-    /// Reads a head. A register holds four bytes of the scales, each of eight rows.
+    /// Reads those of a tile. A register holds four bytes, each of eight rows.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(super) fn read(&mut self, head: &[u8; 128]) {
-        store_floats(&mut self.d, halves(at(head, 0)));
-        store_floats(&mut self.m, _mm256_xor_ps(halves(at(head, 16)), _mm256_set1_ps(-0.0)));
-        let [a, b, c] = [load(at(head, 32)), load(at(head, 64)), load(at(head, 96))];
+    pub(super) fn read(&mut self, bytes: &[u8; 96]) {
+        let [a, b, c] = [load(at(bytes, 0)), load(at(bytes, 32)), load(at(bytes, 64))];
         let low = |v| _mm256_and_si256(v, _mm256_set1_epi8(63));
         let high = |four, two| {
             let two = _mm256_and_si256(two, _mm256_set1_epi8(-64));
@@ -103,13 +110,10 @@ impl Scales {
         store(second.as_flattened_mut(), high(_mm256_srli_epi16::<4>(c), b));
     }
 
-    /// The scales and minima of unit `i`: products of 11 and 6 bits, exact.
+    /// Unit `i`, whose integers are `q`.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(super) fn unit(&self, i: usize) -> (__m256, __m256) {
-        let six = |six| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(load8(six)));
-        let d = _mm256_mul_ps(floats(&self.d), six(&self.scales[i]));
-        let m = _mm256_mul_ps(floats(&self.m), six(&self.minima[i]));
-        (d, m)
+    pub(super) fn unit(&self, q: [__m256i; 8], i: usize) -> Unit {
+        Unit { q, s: twice(&self.scales[i]), n: twice(&self.minima[i]) }
     }
 }

@@ -6,7 +6,7 @@
 //! ```
 
 use super::lanes::{at, halves, load};
-use super::product::{Isa, Kind, Tile, Unit, product};
+use super::product::{Isa, Kind, Scales, Tile, Unit, product};
 use super::q4_0::nibbles;
 use crate::Panel;
 use crate::kernels::Eight;
@@ -44,7 +44,14 @@ impl Tile<22> for Q5_0 {
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn unit<Caller>(&mut self, tile: &[[u8; 22]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
-        Unit::new(fives(at(tile, 16)), halves(at(tile, 0)), _mm256_setzero_ps())
+        Unit::new(fives(at(tile, 16)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn scales(tile: &[[u8; 22]; EIGHT]) -> Scales {
+        let tile = tile.as_flattened();
+        Scales { d: halves(at(tile, 0)), m: _mm256_setzero_ps() }
     }
 }
 

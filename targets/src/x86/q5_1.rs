@@ -6,7 +6,7 @@
 //! ```
 
 use super::lanes::{at, halves};
-use super::product::{Isa, Kind, Tile, Unit, product};
+use super::product::{Isa, Kind, Scales, Tile, Unit, product};
 use super::q5_0::fives;
 use crate::Panel;
 use crate::kernels::Eight;
@@ -39,6 +39,13 @@ impl Tile<24> for Q5_1 {
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn unit<Caller>(&mut self, tile: &[[u8; 24]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
-        Unit::new(fives(at(tile, 32)), halves(at(tile, 0)), halves(at(tile, 16)))
+        Unit::new(fives(at(tile, 32)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn scales(tile: &[[u8; 24]; EIGHT]) -> Scales {
+        let tile = tile.as_flattened();
+        Scales { d: halves(at(tile, 0)), m: halves(at(tile, 16)) }
     }
 }

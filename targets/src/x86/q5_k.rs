@@ -8,8 +8,8 @@
 //! Bit `i` of the high bytes belongs to unit `i`.
 
 use super::lanes::{at, load};
-use super::product::{Isa, Kind, Tile, Unit, product};
-use super::q4_k::{Scales, nibbles};
+use super::product::{Isa, Kind, Scales, Tile, Unit, product};
+use super::q4_k::{self, Factors, nibbles};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
@@ -20,9 +20,10 @@ use dram_quant::{EIGHT, Format, Q8};
 
 /// Five bits: 4 pairs of products are at most 4 · 2 · 31 · 127 < 2^15.
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q5_K(Scales);
+struct Q5_K(Factors);
 
 impl Kind for Q5_K {
+    const BLOCK: usize = 8;
     const DEPTH: usize = 4;
     const MIN: bool = true;
 }
@@ -40,16 +41,15 @@ pub(crate) fn multiply<I: Isa>(
 
 impl Tile<176> for Q5_K {
     const FORMAT: Format = Format::Q5_K;
-    const NEW: Self = Self(Scales::ZERO);
+    const NEW: Self = Self(Factors::ZERO);
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn unit<Caller>(&mut self, tile: &[[u8; 176]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         if i == 0 {
-            self.0.read(at(tile, 0));
+            self.0.read(at(tile, 32));
         }
-        let (d, m) = self.0.unit(i);
         let shift = _mm256_set1_epi32(i as i32);
         let mut q = nibbles(at(tile, 384), i);
         for (g, q) in q.iter_mut().enumerate() {
@@ -57,6 +57,12 @@ impl Tile<176> for Q5_K {
             let high = _mm256_and_si256(high, _mm256_set1_epi8(1));
             *q = _mm256_or_si256(*q, _mm256_slli_epi16::<4>(high));
         }
-        Unit::new(q, d, m)
+        self.0.unit(q, i)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn scales(tile: &[[u8; 176]; EIGHT]) -> Scales {
+        q4_k::scales(at(tile.as_flattened(), 0))
     }
 }

@@ -8,14 +8,14 @@
 //! Units 0 to 3 take their nibbles from groups 0, 8, 0, 8 and on, their high bits from group 0 and
 //! on; units 4 to 7 likewise from groups 16 and 8 on.
 
-use super::lanes::{at, halves, load, load8};
-use super::product::{Isa, Kind, Tile, Unit, product};
+use super::lanes::{at, halves, load, zip};
+use super::product::{Isa, Kind, Scales, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
-    __m256i, _mm256_and_si256, _mm256_blend_epi16, _mm256_cvtepi8_epi32, _mm256_or_si256,
-    _mm256_set1_epi8, _mm256_set1_epi32, _mm256_setzero_ps, _mm256_setzero_si256,
-    _mm256_slli_epi16, _mm256_slli_epi32, _mm256_srlv_epi32,
+    __m256i, _mm256_and_si256, _mm256_cvtepi8_epi16, _mm256_or_si256, _mm256_set1_epi8,
+    _mm256_set1_epi32, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_slli_epi16,
+    _mm256_srlv_epi32,
 };
 use dram_quant::{EIGHT, Format, Q8};
 
@@ -24,6 +24,7 @@ use dram_quant::{EIGHT, Format, Q8};
 struct Q6_K;
 
 impl Kind for Q6_K {
+    const BLOCK: usize = 8;
     const DEPTH: usize = 2;
     const OFFSET: i16 = 32;
     const HALVES: bool = true;
@@ -48,10 +49,14 @@ impl Tile<210> for Q6_K {
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn unit<Caller>(&mut self, tile: &[[u8; 210]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
-        let scale = |half: usize| _mm256_cvtepi8_epi32(load8(at(tile, 1536 + i * 16 + half * 8)));
-        let s = _mm256_blend_epi16::<0xaa>(scale(0), _mm256_slli_epi32::<16>(scale(1)));
-        let (d, m) = (halves(at(tile, 1664)), _mm256_setzero_ps());
-        Unit { s, ..Unit::new(sixes(at(tile, 0), i), d, m) }
+        let s = _mm256_cvtepi8_epi16(zip(at(tile, 1536 + i * 16)));
+        Unit { s, ..Unit::new(sixes(at(tile, 0), i)) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn scales(tile: &[[u8; 210]; EIGHT]) -> Scales {
+        Scales { d: halves(at(tile.as_flattened(), 1664)), m: _mm256_setzero_ps() }
     }
 }
 

@@ -6,7 +6,7 @@
 //! ```
 
 use super::lanes::{at, halves, load};
-use super::product::{Isa, Kind, Tile, Unit, product};
+use super::product::{Isa, Kind, Scales, Tile, Unit, product};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{_mm256_setzero_ps, _mm256_setzero_si256};
@@ -43,6 +43,13 @@ impl Tile<34> for Q8_0 {
         for (g, q) in q.iter_mut().enumerate() {
             *q = load(at(tile, 16 + g * 32));
         }
-        Unit::new(q, halves(at(tile, 0)), _mm256_setzero_ps())
+        Unit::new(q)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn scales(tile: &[[u8; 34]; EIGHT]) -> Scales {
+        let tile = tile.as_flattened();
+        Scales { d: halves(at(tile, 0)), m: _mm256_setzero_ps() }
     }
 }

@@ -3,9 +3,10 @@
 use super::lanes::{at, load16, store, store16};
 use super::product::Tile;
 use core::arch::x86_64::{
-    __m256i, _mm_setr_epi8, _mm_setr_epi16, _mm256_broadcastsi128_si256, _mm256_castsi128_si256,
-    _mm256_inserti128_si256, _mm256_permutevar8x32_epi32, _mm256_setr_epi32, _mm256_shuffle_epi8,
-    _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
+    __m256i, _mm_add_epi8, _mm_set1_epi8, _mm_setr_epi8, _mm_setr_epi16,
+    _mm256_broadcastsi128_si256, _mm256_castsi128_si256, _mm256_inserti128_si256,
+    _mm256_permutevar8x32_epi32, _mm256_setr_epi32, _mm256_shuffle_epi8, _mm256_unpackhi_epi32,
+    _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
 };
 use dram_quant::{EIGHT, Field};
 
@@ -38,6 +39,7 @@ fn field<T: Tile<B>, const B: usize, const I: usize>(
     let (start, unit, bytes) = const { place(T::FORMAT.fields(), I) };
     let tile = &mut tile.as_flattened_mut()[start * EIGHT..][..bytes * EIGHT];
     match unit {
+        1 if bytes < 4 => ones(blocks, start, tile),
         2 => twos(blocks, start, tile),
         _ => fours(blocks, start, unit == 1, tile),
     }
@@ -56,6 +58,14 @@ const fn place(fields: &[Field], i: usize) -> (usize, usize, usize) {
         j += 1;
     }
     (0, 4, 0)
+}
+
+/// Interleaves a field of few units of one byte.
+#[inline(always)]
+fn ones<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8]) {
+    for (i, tile) in tile.as_chunks_mut::<EIGHT>().0.iter_mut().enumerate() {
+        *tile = core::array::from_fn(|r| blocks[r][start + i]);
+    }
 }
 
 /// Interleaves a field of units of two bytes.
@@ -83,6 +93,15 @@ fn fours<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, single: bool,
     }
 }
 
+/// Bytes `first..` of both halves of 16, then any.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn from(v: __m256i, first: usize) -> __m256i {
+    let places = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let places = _mm_add_epi8(places, _mm_set1_epi8(first as i8));
+    _mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(places))
+}
+
 /// Four bytes of each of eight blocks, to eight blocks' bytes of each of four places.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -92,13 +111,15 @@ fn transpose_bytes(group: __m256i) -> __m256i {
     _mm256_permutevar8x32_epi32(lanes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
 }
 
-/// Units `0..4` of four bytes at `offset`, each of eight blocks.
+/// Units `0..4` of four bytes at `offset`, each of eight blocks; any bytes past the blocks' end.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn transpose<const B: usize>(blocks: &[&[u8; B]; EIGHT], offset: usize) -> [__m256i; 4] {
+    let inside = offset.min(B - 16);
     let [a, b, c, d] = [0, 1, 2, 3].map(|r| {
-        let low = _mm256_castsi128_si256(load16(at(blocks[r], offset)));
-        _mm256_inserti128_si256::<1>(low, load16(at(blocks[r + 4], offset)))
+        let low = _mm256_castsi128_si256(load16(at(blocks[r], inside)));
+        let both = _mm256_inserti128_si256::<1>(low, load16(at(blocks[r + 4], inside)));
+        if inside == offset { both } else { from(both, offset - inside) }
     });
     let low = [_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d)];
     let high = [_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d)];
