@@ -39,7 +39,7 @@ impl Isa for Maddubs {
                 // SAFETY: the CPU has the features because this function has them.
                 let w = w.each_mut().map(|w| unsafe { w.unit::<(Self, [[(); N]; R])>(i) });
                 for r in 0..R {
-                    add_products::<S::Kind, N>(&mut sums[r], &w[r], &columns, i);
+                    add_products::<S, N>(&mut sums[r], &w[r], &columns, i);
                     if S::Kind::MIN && S::Kind::BLOCK > 1 {
                         add_sums(&mut minima[r], w[r].n, &columns, i);
                     }
@@ -56,26 +56,28 @@ impl Isa for Maddubs {
 }
 
 /// Adds the products of unit `i` with each column, a lane a row.
+///
+/// One pass alone has these types: then the compiler inlines it, however long.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn add_products<K: Kind, const N: usize>(
+fn add_products<S: Source, const N: usize>(
     sums: &mut [__m256i; N],
     w: &Unit,
     x: &[Column<'_>; N],
     i: usize,
 ) {
-    if K::OFFSET != 0 {
-        add_sums(sums, correction::<K>(K::OFFSET, w), x, i);
+    if S::Kind::OFFSET != 0 {
+        add_sums(sums, correction::<S::Kind>(S::Kind::OFFSET, w), x, i);
     }
-    for first in (0..8).step_by(K::DEPTH) {
+    for first in (0..8).step_by(S::Kind::DEPTH) {
         let mut deep = [_mm256_setzero_si256(); N];
-        for g in first..first + K::DEPTH {
+        for g in first..first + S::Kind::DEPTH {
             for c in 0..N {
-                let products = multiply::<K>(w.q[g], repeat(&x[c].q[i][g]));
+                let products = multiply::<S::Kind>(w.q[g], repeat(&x[c].q[i][g]));
                 deep[c] = _mm256_add_epi16(deep[c], products);
             }
         }
-        let factors = factors::<K>(w.s, first / 4);
+        let factors = factors::<S::Kind>(w.s, first / 4);
         for c in 0..N {
             sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(deep[c], factors));
         }

@@ -40,7 +40,7 @@ impl Isa for Dpbusd {
             for i in block..block + S::Kind::BLOCK {
                 // SAFETY: the CPU has the features because this function has them.
                 let w = w.each_mut().map(|w| unsafe { w.unit::<(Self, [[(); N]; R])>(i) });
-                add_products::<S::Kind, R, N>(&mut sums, &w, &columns, i);
+                add_products::<S, R, N>(&mut sums, &w, &columns, i);
                 for r in 0..R {
                     if S::Kind::MIN && S::Kind::BLOCK > 1 {
                         add_sums(&mut minima[r], w[r].n, &columns, i);
@@ -58,28 +58,30 @@ impl Isa for Dpbusd {
 }
 
 /// Adds the products of unit `i` of each group of rows with each column, a lane a row.
+///
+/// One pass alone has these types: then the compiler inlines it, however long. So of [`dot`].
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn add_products<K: Kind, const R: usize, const N: usize>(
+fn add_products<S: Source, const R: usize, const N: usize>(
     sums: &mut [[__m256i; N]; R],
     w: &[Unit; R],
     x: &[Column<'_>; N],
     i: usize,
 ) {
-    let offset = if K::SIGNED { 128 } else { K::OFFSET };
+    let offset = if S::Kind::SIGNED { 128 } else { S::Kind::OFFSET };
     for r in 0..R {
         if offset != 0 {
-            add_sums(&mut sums[r], correction::<K>(offset, &w[r]), x, i);
+            add_sums(&mut sums[r], correction::<S::Kind>(offset, &w[r]), x, i);
         }
     }
-    if K::BLOCK == 1 {
-        return dot::<K, R, N>(sums, w, x, i, 0..8);
+    if S::Kind::BLOCK == 1 {
+        return dot::<S, R, N>(sums, w, x, i, 0..8);
     }
-    let halves = if K::HALVES { 2 } else { 1 };
+    let halves = if S::Kind::HALVES { 2 } else { 1 };
     for half in 0..halves {
         let mut dots = [[_mm256_setzero_si256(); N]; R];
         let groups = 8 / halves;
-        dot::<K, R, N>(&mut dots, w, x, i, half * groups..(half + 1) * groups);
+        dot::<S, R, N>(&mut dots, w, x, i, half * groups..(half + 1) * groups);
         for r in 0..R {
             let s = if half == 0 { _mm256_slli_epi32::<16>(w[r].s) } else { w[r].s };
             let s = _mm256_srai_epi32::<16>(s);
@@ -93,14 +95,14 @@ fn add_products<K: Kind, const R: usize, const N: usize>(
 /// Adds the products of some groups of unit `i`, without factors.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn dot<K: Kind, const R: usize, const N: usize>(
+fn dot<S: Source, const R: usize, const N: usize>(
     sums: &mut [[__m256i; N]; R],
     w: &[Unit; R],
     x: &[Column<'_>; N],
     i: usize,
     groups: Range<usize>,
 ) {
-    let offset = _mm256_set1_epi8(if K::SIGNED { -128 } else { 0 });
+    let offset = _mm256_set1_epi8(if S::Kind::SIGNED { -128 } else { 0 });
     for g in groups {
         for c in 0..N {
             let x = repeat(&x[c].q[i][g]);
