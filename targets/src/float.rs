@@ -93,38 +93,58 @@ pub(crate) fn quantize<W>(x: &[f32], block: usize, y: Q8Mut<'_>) {
 /// One block, of one scale.
 #[inline(always)]
 fn quantize_block(x: &[f32], y: Q8Mut<'_>) {
-    let max = magnitude(x);
+    let x = x.as_chunks::<32>().0;
+    let max = x.iter().map(magnitude).fold(0.0, larger);
     let (inverse, d) = if max < 1e-30 { (0.0, 0.0) } else { (127.0 / max, max / 127.0) };
     y.d.fill(d);
-    let units = x.as_chunks::<32>().0.iter().zip(y.q.as_chunks_mut::<32>().0);
+    let units = x.iter().zip(y.q.as_chunks_mut::<32>().0);
     for ((x, q), (ds, sums)) in units.zip(y.ds.iter_mut().zip(y.sums)) {
-        for (q, x) in q.as_chunks_mut::<8>().0.iter_mut().zip(x.as_chunks::<8>().0) {
-            for l in 0..8 {
-                let x = x[l] * inverse;
-                // Where a number or the scale is not finite, x may be NaN; q stays in its range.
-                q[l] = round(if x > -127.0 { x } else { -127.0 }) as i8;
-            }
-        }
-        *sums = [sum(&q[..16]), sum(&q[16..])];
-        *ds = (i32::from(sums[0]) + i32::from(sums[1])) as f32 * d;
+        let halves = quantize_unit(x, inverse, q);
+        *sums = halves.map(|half| half as i16);
+        *ds = (halves[0] + halves[1]) as f32 * d;
     }
 }
 
-/// The largest magnitude. Compared as integers, NaN is above infinity: it is not lost.
+/// Writes 32 numbers divided by their scale; returns the sums of both halves.
 #[inline(always)]
-fn magnitude(x: &[f32]) -> f32 {
-    let mut max = [0_u32; 8];
-    for x in x.as_chunks::<8>().0 {
+fn quantize_unit(x: &[f32; 32], inverse: f32, q: &mut [i8; 32]) -> [i32; 2] {
+    one_unit_at_a_time();
+    let mut sums = [[0; 8]; 2];
+    for (g, (x, q)) in x.as_chunks::<8>().0.iter().zip(q.as_chunks_mut::<8>().0).enumerate() {
+        let mut lanes = [0; 8];
         for l in 0..8 {
-            max[l] = max[l].max(x[l].to_bits() & 0x7fff_ffff);
+            let x = x[l] * inverse;
+            // Where a number or the scale is not finite, x may be NaN; q stays in its range.
+            lanes[l] = round(if x > -127.0 { x } else { -127.0 });
+        }
+        for l in 0..8 {
+            sums[g / 2][l] += lanes[l];
+            q[l] = lanes[l] as i8;
         }
     }
-    f32::from_bits(max.into_iter().fold(0, u32::max))
+    sums.map(|lanes| lanes.into_iter().sum())
 }
 
+/// The largest magnitude of a unit; that of NaN is NaN, for compared as integers it is above
+/// infinity.
 #[inline(always)]
-fn sum(q: &[i8]) -> i16 {
-    q.iter().map(|q| i16::from(*q)).sum()
+fn magnitude(x: &[f32; 32]) -> f32 {
+    one_unit_at_a_time();
+    let bits = x.map(|x| x.to_bits() & 0x7fff_ffff);
+    f32::from_bits(bits.into_iter().fold(0, u32::max))
+}
+
+/// The larger of two magnitudes; NaN if one is.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    f32::from_bits(a.to_bits().max(b.to_bits()))
+}
+
+/// Keeps the compiler from working on many units at once, whose numbers it would gather from
+/// memory one by one.
+#[inline(always)]
+fn one_unit_at_a_time() {
+    core::hint::black_box(());
 }
 
 /// Root-mean-square norm: `y = x / sqrt(mean(x²) + eps) * w`.
