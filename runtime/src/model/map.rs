@@ -111,7 +111,7 @@ fn mapping(error: std::io::Error) -> Error {
 }
 
 /// The paths of all parts of a split file, given that of any; else the path alone.
-fn parts(path: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn parts(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let Some((stem, count)) = split_name(name) else { return Ok([path.into()].into()) };
     let beside = |i| path.with_file_name(std::format!("{stem}-{i:05}-of-{count:05}.gguf"));

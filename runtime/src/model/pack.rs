@@ -1,13 +1,14 @@
 //! Writing a model whose matrices are in tiles, to be mapped later.
 
-use super::map::Map;
-use crate::error::{Error, PartsFault, PathFault};
+use super::{map, tiles};
+use crate::error::{Error, PathFault};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// Writes the file at `input` to `output` with its matrices in tiles.
+/// Writes the file at `input` to `output` with its matrices in tiles, piece by piece: a model larger
+/// than the memory is packed too.
 ///
 /// `output` is there whole or not at all, also after a power cut; a file that was there is
 /// replaced. Other programs refuse the packed file, as its type ids are this program's own.
@@ -22,12 +23,13 @@ pub fn pack(input: &Path, output: &Path, threads: usize) -> Result<(), Error> {
     {
         return Err(Error::Path(PathFault::Same));
     }
-    let images = Map::read_tiles(input, threads)?;
-    let [image] = &images[..] else {
-        return Err(Error::Parts(PartsFault::Several(images.len())));
-    };
+    let writing = |error: io::Error| Error::Io { doing: "write", reason: error.kind() };
+    let inputs = map::parts(input)?;
     let unfinished = Unfinished(beside(output)?);
-    write(&unfinished.0, image, output).map_err(|e| Error::Io { doing: "write", reason: e.kind() })
+    let new = OpenOptions::new().write(true).create_new(true).open(&unfinished.0);
+    let file = new.map_err(writing)?;
+    tiles::copy(&inputs, &file, threads)?;
+    finish(&file, &unfinished.0, output).map_err(writing)
 }
 
 /// A path in the same folder, so that renaming is one step.
@@ -38,9 +40,7 @@ fn beside(output: &Path) -> Result<PathBuf, Error> {
     Ok(output.with_file_name(name))
 }
 
-fn write(unfinished: &Path, image: &[u8], output: &Path) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(unfinished)?;
-    file.write_all(image)?;
+fn finish(file: &File, unfinished: &Path, output: &Path) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(unfinished, output)?;
     sync_folder(output)

@@ -1,18 +1,21 @@
-//! Reading a file into memory with its matrices arranged in tiles.
+//! Arranging the matrices of a file in tiles while it is read: to memory, or to another file.
 
 use super::map::{self, Map};
 use super::tensor::Info;
 use super::{Gguf, part::Part};
-use crate::error::Error;
+use crate::error::{Error, PartsFault};
 use core::mem;
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use dram_quant::{EIGHT, Format, Order, tile};
 use memmap2::MmapMut;
 use std::fs::File;
+#[cfg(windows)]
+use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::thread;
 use std::vec::Vec;
-use std::{thread, vec};
 
 /// Bytes that a thread reads at a time: enough for the system, and its second cache holds them.
 const PIECE: usize = 1 << 19;
@@ -22,38 +25,130 @@ const EIGHT_ROWS_MAX: usize = 1 << 24;
 
 /// Reads the parts of a model with `threads` threads to one region of memory each.
 pub(crate) fn read(paths: &[PathBuf], threads: usize) -> Result<Vec<MmapMut>, Error> {
+    with_sources(paths, |sources| sources.iter().map(|source| source.read(threads)).collect())
+}
+
+/// Reads a model of one part with `threads` threads and writes what [`read`] gives to `output`.
+pub(crate) fn copy(paths: &[PathBuf], output: &File, threads: usize) -> Result<(), Error> {
+    with_sources(paths, |sources| match sources {
+        [source] => source.copy(output, threads),
+        _ => Err(Error::Parts(PartsFault::Several(sources.len()))),
+    })
+}
+
+/// Lends the checked parts of a model.
+fn with_sources<T>(
+    paths: &[PathBuf],
+    f: impl FnOnce(&[Source<'_>]) -> Result<T, Error>,
+) -> Result<T, Error> {
     let files = paths.iter().map(|path| map::open(path)).collect::<Result<Vec<_>, _>>()?;
     let maps = files.iter().map(Map::of).collect::<Result<Vec<_>, _>>()?;
     let parts: Vec<&[u8]> = maps.iter().map(|map| &**map).collect();
-    let untied = Gguf::join(&parts)?.tensor("output.weight").is_some();
-    let looked_up = |info: &Info<'_>| untied && info.name == "token_embd.weight";
-    let tiled = |info: &Info<'_>| tiles(info) && !looked_up(info);
-    files.iter().zip(parts).map(|(file, part)| read_part(file, part, tiled, threads)).collect()
+    let is_tied = Gguf::join(&parts)?.tensor("output.weight").is_none();
+    let source = |(file, part)| Ok(Source { file, part: Part::parse(part)?, is_tied });
+    let sources = files.iter().zip(parts).map(source).collect::<Result<Vec<_>, Error>>()?;
+    f(&sources)
 }
 
-fn read_part(
-    file: &File,
-    header: &[u8],
-    tiled: impl Fn(&Info<'_>) -> bool,
-    threads: usize,
-) -> Result<MmapMut, Error> {
-    let part = Part::parse(header)?;
-    let mut image = region(header.len())?;
-    fill(file, pieces(&part, &mut image, &tiled), threads)?;
-    for info in part.infos().filter(tiled) {
-        let id = info.format.id(Order::Tiles).to_le_bytes();
-        image[info.type_at..][..id.len()].copy_from_slice(&id);
+/// A part of a model, to be read.
+struct Source<'a> {
+    file: &'a File,
+    part: Part<'a>,
+    /// Whether the embedding is the head too, which is multiplied and not only looked up.
+    is_tied: bool,
+}
+
+/// A piece of a file.
+struct Piece {
+    range: Range<usize>,
+    /// Of rows that become tiles: their format, and the bytes of eight of them.
+    tiles: Option<(Format, usize)>,
+}
+
+impl<'a> Source<'a> {
+    fn read(&self, threads: usize) -> Result<MmapMut, Error> {
+        let mut image = region(self.part.bytes.len())?;
+        let mut left = &mut *image;
+        let with_room = |piece: Piece| {
+            let (to, rest) = mem::take(&mut left).split_at_mut(piece.range.len());
+            left = rest;
+            (piece, to)
+        };
+        let pieces: Vec<_> = self.pieces().into_iter().map(with_room).collect();
+        share(pieces, threads, |(piece, to), rows: &mut Vec<u8>| self.arrange(&piece, rows, to))?;
+        for (at, id) in self.ids() {
+            image[at..][..id.len()].copy_from_slice(&id);
+        }
+        Ok(image)
     }
-    Ok(image)
+
+    fn copy(&self, output: &File, threads: usize) -> Result<(), Error> {
+        share(self.pieces(), threads, |piece, (rows, tiles): &mut (Vec<u8>, Vec<u8>)| {
+            tiles.resize(piece.range.len(), 0);
+            self.arrange(&piece, rows, tiles)?;
+            write_at(output, tiles, piece.range.start)
+        })?;
+        self.ids().try_for_each(|(at, id)| write_at(output, &id, at))
+    }
+
+    /// The tensors that become tiles: matrices in rows, unless they are only looked up row by row.
+    fn tiled(&self) -> impl Iterator<Item = Info<'a>> {
+        let is_tied = self.is_tied;
+        let infos = self.part.infos().filter(is_matrix);
+        infos.filter(move |info| is_tied || info.name != "token_embd.weight")
+    }
+
+    /// What becomes of their type ids, and where in the file these are.
+    fn ids(&self) -> impl Iterator<Item = (usize, [u8; 4])> {
+        self.tiled().map(|info| (info.type_at, info.format.id(Order::Tiles).to_le_bytes()))
+    }
+
+    /// Cuts the file to pieces; a piece that becomes tiles is whole groups of eight rows.
+    fn pieces(&self) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        for info in self.tiled() {
+            let eight_rows = info.bytes / info.dims[1] * EIGHT;
+            let start = self.part.start(&info);
+            cut(&mut pieces, start, PIECE, None);
+            let piece = (PIECE / eight_rows).max(1) * eight_rows;
+            let end = start + info.dims[1] / EIGHT * eight_rows;
+            cut(&mut pieces, end, piece, Some((info.format, eight_rows)));
+        }
+        cut(&mut pieces, self.part.bytes.len(), PIECE, None);
+        pieces
+    }
+
+    /// Reads a piece to `to` in its new order, by way of `rows` if it becomes tiles.
+    fn arrange(&self, piece: &Piece, rows: &mut Vec<u8>, to: &mut [u8]) -> Result<(), Error> {
+        let Some((format, eight_rows)) = piece.tiles else {
+            return read_at(self.file, to, piece.range.start);
+        };
+        rows.resize(to.len(), 0);
+        read_at(self.file, rows, piece.range.start)?;
+        for (rows, to) in rows.chunks_exact(eight_rows).zip(to.chunks_exact_mut(eight_rows)) {
+            tile(format, rows, to);
+        }
+        Ok(())
+    }
 }
 
 /// Whether a tensor is a matrix in rows that can be in tiles.
-fn tiles(info: &Info<'_>) -> bool {
+fn is_matrix(info: &Info<'_>) -> bool {
     let eight_rows = info.bytes / info.dims[1] * EIGHT;
     info.dimensions == 2
         && info.order == Order::Rows
         && !info.format.is_float()
         && eight_rows <= EIGHT_ROWS_MAX
+}
+
+/// Adds pieces of at most `bytes` up to `end`.
+fn cut(pieces: &mut Vec<Piece>, end: usize, bytes: usize, tiles: Option<(Format, usize)>) {
+    let mut start = pieces.last().map_or(0, |piece| piece.range.end);
+    while start < end {
+        let range = start..end.min(start + bytes);
+        start = range.end;
+        pieces.push(Piece { range, tiles });
+    }
 }
 
 /// Memory that is zero, in huge pages where the system has them.
@@ -66,89 +161,30 @@ fn region(bytes: usize) -> Result<MmapMut, Error> {
     Ok(region)
 }
 
-/// A piece of a file, and where it goes.
-struct Piece<'a> {
-    /// Where in the file it starts.
-    start: usize,
-    to: &'a mut [u8],
-    /// Of rows that become tiles: their format, and the bytes of eight of them.
-    tiles: Option<(Format, usize)>,
-}
-
-/// Cuts a file to pieces; a piece that becomes tiles is whole groups of eight rows.
-fn pieces<'a>(
-    part: &Part<'_>,
-    image: &'a mut [u8],
-    tiled: impl Fn(&Info<'_>) -> bool,
-) -> Vec<Piece<'a>> {
-    let mut cutter = Cutter { start: 0, left: image, pieces: Vec::new() };
-    for info in part.infos().filter(tiled) {
-        let eight_rows = info.bytes / info.dims[1] * EIGHT;
-        cutter.cut(part.start(&info), PIECE, None);
-        let end = part.start(&info) + info.dims[1] / EIGHT * eight_rows;
-        let piece = (PIECE / eight_rows).max(1) * eight_rows;
-        cutter.cut(end, piece, Some((info.format, eight_rows)));
-    }
-    cutter.cut(part.bytes.len(), PIECE, None);
-    cutter.pieces
-}
-
-struct Cutter<'a> {
-    start: usize,
-    left: &'a mut [u8],
-    pieces: Vec<Piece<'a>>,
-}
-
-impl Cutter<'_> {
-    /// Cuts everything up to `end` to pieces of at most `bytes`.
-    fn cut(&mut self, end: usize, bytes: usize, tiles: Option<(Format, usize)>) {
-        while self.start < end {
-            let (to, left) = mem::take(&mut self.left).split_at_mut(bytes.min(end - self.start));
-            let start = self.start;
-            (self.start, self.left) = (start + to.len(), left);
-            self.pieces.push(Piece { start, to, tiles });
+/// Does all jobs on `threads` threads, each with scratch of its own; the first failure stops every
+/// thread.
+fn share<J: Send, S: Default>(
+    jobs: Vec<J>,
+    threads: usize,
+    work: impl Fn(J, &mut S) -> Result<(), Error> + Sync,
+) -> Result<(), Error> {
+    let (queue, failed) = (Mutex::new(jobs.into_iter()), AtomicBool::new(false));
+    let next = || queue.lock().expect("taking a job does not panic").next();
+    let drain = || {
+        let mut scratch = S::default();
+        while let Some(job) = next().filter(|_| !failed.load(Ordering::Relaxed)) {
+            work(job, &mut scratch).inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
         }
-    }
-}
-
-/// Reads all pieces; the first failure stops every thread.
-fn fill(file: &File, pieces: Vec<Piece<'_>>, threads: usize) -> Result<(), Error> {
-    let (queue, failed) = (Mutex::new(pieces.into_iter()), AtomicBool::new(false));
-    let work = || {
-        let done = drain(file, &queue, &failed);
-        failed.fetch_or(done.is_err(), Ordering::Relaxed);
-        done
+        Ok(())
     };
     thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mine = work();
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(drain)).collect();
+        let mine = drain();
         others
             .into_iter()
             .map(|other| other.join().expect("reading does not panic"))
             .fold(mine, Result::and)
     })
-}
-
-fn drain(
-    file: &File,
-    queue: &Mutex<vec::IntoIter<Piece<'_>>>,
-    failed: &AtomicBool,
-) -> Result<(), Error> {
-    let mut rows = Vec::new();
-    while !failed.load(Ordering::Relaxed) {
-        let next = queue.lock().expect("taking a piece does not panic").next();
-        let Some(Piece { start, to, tiles }) = next else { break };
-        let Some((format, eight_rows)) = tiles else {
-            read_at(file, to, start)?;
-            continue;
-        };
-        rows.resize(to.len(), 0);
-        read_at(file, &mut rows, start)?;
-        for (rows, to) in rows.chunks_exact(eight_rows).zip(to.chunks_exact_mut(eight_rows)) {
-            tile(format, rows, to);
-        }
-    }
-    Ok(())
 }
 
 fn read_at(file: &File, to: &mut [u8], start: usize) -> Result<(), Error> {
@@ -159,14 +195,35 @@ fn read_at(file: &File, to: &mut [u8], start: usize) -> Result<(), Error> {
     done.map_err(|error| Error::Io { doing: "read", reason: error.kind() })
 }
 
+fn write_at(file: &File, from: &[u8], start: usize) -> Result<(), Error> {
+    #[cfg(unix)]
+    let done = std::os::unix::fs::FileExt::write_all_at(file, from, start as u64);
+    #[cfg(windows)]
+    let done = write_all_seek(file, from, start as u64);
+    done.map_err(|error| Error::Io { doing: "write", reason: error.kind() })
+}
+
 /// `seek_read` takes its place with it, so threads do not disturb each other.
 #[cfg(windows)]
-fn read_exact_seek(file: &File, mut to: &mut [u8], mut start: u64) -> std::io::Result<()> {
+fn read_exact_seek(file: &File, mut to: &mut [u8], mut start: u64) -> io::Result<()> {
     use std::os::windows::fs::FileExt;
     while !to.is_empty() {
         match file.seek_read(to, start)? {
-            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             count => (start, to) = (start + count as u64, &mut to[count..]),
+        }
+    }
+    Ok(())
+}
+
+/// As [`read_exact_seek`].
+#[cfg(windows)]
+fn write_all_seek(file: &File, mut from: &[u8], mut start: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !from.is_empty() {
+        match file.seek_write(from, start)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            count => (start, from) = (start + count as u64, &from[count..]),
         }
     }
     Ok(())
