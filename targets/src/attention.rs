@@ -10,6 +10,7 @@
 
 use crate::PAGE;
 use crate::float::{Widen, exp, fma, tree, widen};
+use core::marker::PhantomData;
 
 /// Queries whose sums are held in registers at once.
 const BLOCK: usize = 6;
@@ -104,10 +105,10 @@ fn score_q8<W: Widen, const N: usize>(
         for (u, (k, d)) in k.chunks(32 * PAGE).zip(d.as_chunks::<PAGE>().0).enumerate() {
             let mut acc = [[0.0_f32; 8]; N];
             for (j, k) in k.as_chunks::<PAGE>().0.iter().enumerate() {
-                let k: [f32; 8] = core::array::from_fn(|l| f32::from(k[part * 8 + l]));
+                let k = &k.as_chunks::<8>().0[part];
                 for i in 0..N {
                     for l in 0..8 {
-                        acc[i][l] = fma(q[i][u * 32 + j], k[l], acc[i][l]);
+                        acc[i][l] = fma(q[i][u * 32 + j], f32::from(k[l]), acc[i][l]);
                     }
                 }
             }
@@ -184,12 +185,12 @@ fn mixed_f16<W: Widen, const N: usize>(
 ) {
     let head = v.len() / PAGE;
     let p: [&[f32]; N] = core::array::from_fn(|i| &p[i * stride..][..positions]);
-    let value = |j: usize, part: usize| W::widen(&v[j * head..][..head].as_chunks::<8>().0[part]);
+    let v = Halves::<W>(v, PhantomData);
     for part in (0..head / 8).step_by(2) {
         if part + 1 < head / 8 {
-            mixed_parts::<N, 2>(p, positions, head, part, value, y);
+            mixed_parts::<N, 2>(p, head, part, v, y);
         } else {
-            mixed_parts::<N, 1>(p, positions, head, part, value, y);
+            mixed_parts::<N, 1>(p, head, part, v, y);
         }
     }
 }
@@ -222,37 +223,81 @@ fn mixed_q8<W, const N: usize>(
     let p: [&[f32]; N] = core::array::from_fn(|i| &p[i * stride..][..positions]);
     let units = head / 32;
     for unit in 0..units {
-        let d: [f32; PAGE] = core::array::from_fn(|j| widen(d[j * units + unit]));
-        let value = |j: usize, part: usize| {
-            let mut v = v[j * head..][..head].as_chunks::<8>().0[part].map(f32::from);
-            v.iter_mut().for_each(|v| *v *= d[j]);
-            v
-        };
+        let mut scales = [0.0; PAGE];
+        for (scale, d) in scales.iter_mut().zip(d.chunks_exact(units)) {
+            *scale = widen(d[unit]);
+        }
         for part in [0, 2] {
-            mixed_parts::<N, 2>(p, positions, head, unit * 4 + part, value, y);
+            mixed_parts::<N, 2>(p, head, unit * 4 + part, Bytes { v, scales: &scales }, y);
         }
     }
 }
 
-/// Adds the weighted values of the first positions to elements `8 * part..8 * (part + H)` of `y`.
+/// Values of a page, `(32, head)`.
 ///
-/// `value(j, part)` gives elements `8 * part..` at position `j`.
+/// Not a closure: where one is not inlined, its calls to an instruction set are calls.
+trait Values: Copy {
+    /// Elements `8 * part..8 * part + 8` at position `j`.
+    fn eight(self, head: usize, j: usize, part: usize) -> [f32; 8];
+}
+
+/// Half floats that `W` widens.
+struct Halves<'v, W>(&'v [u16], PhantomData<W>);
+
+impl<W> Clone for Halves<'_, W> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<W> Copy for Halves<'_, W> {}
+
+impl<W: Widen> Values for Halves<'_, W> {
+    #[inline(always)]
+    fn eight(self, head: usize, j: usize, part: usize) -> [f32; 8] {
+        W::widen(&self.0[j * head + part * 8..].as_chunks::<8>().0[0])
+    }
+}
+
+/// 8-bit integers of one unit, with a scale a position.
+#[derive(Clone, Copy)]
+struct Bytes<'v> {
+    v: &'v [i8],
+    scales: &'v [f32; PAGE],
+}
+
+impl Values for Bytes<'_> {
+    #[inline(always)]
+    fn eight(self, head: usize, j: usize, part: usize) -> [f32; 8] {
+        let v = &self.v[j * head + part * 8..].as_chunks::<8>().0[0];
+        let mut floats = [0.0; 8];
+        for l in 0..8 {
+            floats[l] = f32::from(v[l]) * self.scales[j];
+        }
+        floats
+    }
+}
+
+/// Adds the weighted values of the first positions to elements `8 * part..8 * (part + H)` of `y`.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "j is a position, of weights and of values")]
 fn mixed_parts<const N: usize, const H: usize>(
     p: [&[f32]; N],
-    positions: usize,
     head: usize,
     part: usize,
-    value: impl Fn(usize, usize) -> [f32; 8],
+    values: impl Values,
     y: &mut [f32],
 ) {
     let mut acc = [[[0.0; 8]; H]; N];
     for i in 0..N {
         acc[i].as_flattened_mut().copy_from_slice(&y[i * head + part * 8..][..H * 8]);
     }
-    for j in 0..positions {
-        let v: [[f32; 8]; H] = core::array::from_fn(|h| value(j, part + h));
+    for j in 0..p[0].len() {
+        let mut v = [[0.0; 8]; H];
+        for h in 0..H {
+            v[h] = values.eight(head, j, part + h);
+        }
         for i in 0..N {
             for h in 0..H {
                 for l in 0..8 {
