@@ -149,15 +149,29 @@ fn measure(
     }
 }
 
-/// Time of eight rows, walking through the matrix again and again.
+/// Multiplications and additions a second of the best table on this thread, with weights of Q4_0
+/// that stay in the cache and the columns of a prompt.
+pub(crate) fn macs_per_second() -> f64 {
+    let (table, format) = (dram_targets::best(), Format::Q4_0);
+    let weights = input::weights(format, Order::Tiles, CACHED_ROWS, LEN);
+    let w = Matrix::new(&weights, format, Order::Tiles, CACHED_ROWS, LEN);
+    let input = Input::new(LEN, PROMPT, table);
+    let time = nanoseconds(table, &w.expect("rows of whole blocks"), &input, PROMPT);
+    (EIGHT * LEN * PROMPT) as f64 * 1e9 / time
+}
+
+/// Time of eight rows, walking through the matrix again and again, as a session does: two groups
+/// of rows at once with many columns.
 fn nanoseconds(table: &Kernels, w: &Matrix<'_>, input: &Input, columns: usize) -> f64 {
-    let (mut scratch, mut y) = (Scratch::new(LEN), vec![[0.0; EIGHT]; columns]);
+    let together = if columns > MANY { 2 } else { 1 };
+    let mut scratch = Scratch::new(together * LEN);
+    let mut y = vec![[0.0; EIGHT]; together * columns];
     let x = input.columns(columns);
-    let mut eights = (0..w.eights()).cycle();
+    let mut eights = (0..w.eights()).step_by(together).cycle();
     let samples = (0..SAMPLES).map(|_| {
         let (start, mut groups) = (Instant::now(), 0);
         while start.elapsed() < SAMPLE {
-            for eight in eights.by_ref().take(GROUPS) {
+            for eight in eights.by_ref().take(GROUPS / together) {
                 table.multiply(w, eight, x, &mut scratch.panel(), &mut y);
             }
             groups += GROUPS;

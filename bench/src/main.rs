@@ -1,6 +1,7 @@
 //! Measures dram and its peers.
 #![forbid(unsafe_code)]
 
+mod arithmetic;
 mod bandwidth;
 mod divergence;
 mod golden;
@@ -15,6 +16,7 @@ mod record;
 mod reference;
 mod roofline;
 mod synth;
+mod table;
 mod versus;
 mod work;
 
@@ -38,6 +40,8 @@ enum Command {
     Roofline(roofline::Arguments),
     /// Writes a model of the exact shape and formats of an R1 distill, with random weights
     Synth(synth::Arguments),
+    /// Prints records of `versus` as a Markdown table
+    Table(table::Arguments),
     /// dram, a peer's llama-bench and reading memory in turn, then from start to first token with
     /// the llama-completion beside it; writes the numbers and where they come from to a record
     Versus(versus::Arguments),
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Command::Kl(arguments) => kl::run(&arguments),
         Command::Roofline(arguments) => roofline::run(&arguments),
         Command::Synth(arguments) => synth::run(&arguments),
+        Command::Table(arguments) => table::run(&arguments),
         Command::Versus(arguments) => versus::run(&arguments),
     };
     match done {

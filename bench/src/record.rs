@@ -10,7 +10,7 @@ use std::{fs, io};
 pub(crate) struct Measurement {
     /// What was measured: a program, or the [`MACHINE`].
     pub program: String,
-    /// How: `pp512`, `tg64`, `first_token`, [`READ`].
+    /// How: `pp512`, `tg64`, `tg64x8`, `tg64@4096`, `first_token`, [`READ`], [`MULTIPLY`].
     pub test: String,
     pub round: usize,
     pub value: f64,
@@ -22,6 +22,9 @@ pub(crate) const MACHINE: &str = "machine";
 
 /// The test that reads memory.
 pub(crate) const READ: &str = "read";
+
+/// The test that multiplies in cache.
+pub(crate) const MULTIPLY: &str = "multiply";
 
 const HEAD: &str = "program,test,round,value,unit";
 

@@ -1,10 +1,12 @@
-//! One picture of a record: what was reached, beside the limit that the memory sets.
+//! One picture of a record: what was reached, beside the limits that the memory and the
+//! multipliers set.
 //!
 //! Both axes are logarithmic. To the right, the work done with each byte of weights that is read;
-//! upwards, the work done in a second. Whatever is bound by memory lies on the slope.
+//! upwards, the work done in a second. Whatever is bound by memory lies on the slope, whatever is
+//! bound by arithmetic on the level.
 
 use crate::median::median;
-use crate::record::{self, MACHINE, Measurement, READ, values};
+use crate::record::{self, MACHINE, MULTIPLY, Measurement, READ, values};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;
@@ -44,6 +46,8 @@ struct Point {
 struct Picture {
     /// Bytes a nanosecond.
     bandwidth: f64,
+    /// Multiplications and additions a nanosecond, in cache, where that was measured.
+    multiplied: f64,
     /// Of one test after the other; in a test, the highest first.
     points: Vec<Point>,
     /// Powers of two.
@@ -99,15 +103,18 @@ impl Picture {
     /// `None` if the memory or no program was measured.
     fn of(measurements: &[Measurement]) -> Option<Self> {
         let bandwidth = median(&values(measurements, MACHINE, READ, "GB/s"));
+        let multiplied = median(&values(measurements, MACHINE, MULTIPLY, "GMAC/s"));
         let points = points(measurements);
         if points.is_empty() || bandwidth.is_nan() {
             return None;
         }
         let [intensities, works] = [|point: &Point| point.intensity, |point: &Point| point.work]
             .map(|value| points.iter().map(value).collect::<Vec<f64>>());
+        let works: Vec<f64> =
+            works.into_iter().chain(multiplied.is_finite().then_some(multiplied)).collect();
         let across = Axis::around(2.0, [1.0, 2.0], [LEFT, RIGHT], &intensities);
         let up = Axis::around(10.0, [0.1, 0.3], [BOTTOM, TOP], &works);
-        Some(Self { bandwidth, points, across, up })
+        Some(Self { bandwidth, multiplied, points, across, up })
     }
 
     fn svg(&self, title: &str) -> String {
@@ -120,6 +127,7 @@ impl Picture {
         );
         self.draw_axes(&mut svg);
         self.draw_slope(&mut svg);
+        self.draw_level(&mut svg);
         self.points.chunk_by(|a, b| a.test == b.test).for_each(|test| self.draw(test, &mut svg));
         svg + "</svg>\n"
     }
@@ -152,6 +160,18 @@ impl Picture {
         line(svg, [x1, y1, x2, y2], "#c2410c", 2.0);
         let label = format!("memory: {:.1} GB/s", self.bandwidth);
         text(svg, [x2 + 8.0, y2 + 16.0], "start", &label);
+    }
+
+    /// Draws what the kernels reach where memory is no limit.
+    fn draw_level(&self, svg: &mut String) {
+        if self.multiplied.is_finite() {
+            let (_, y) = self.place(1.0, self.multiplied);
+            let meets = self.multiplied / self.bandwidth;
+            let (x, _) = self.place(meets.max(self.across.ends()[0]), self.multiplied);
+            line(svg, [x, y, RIGHT, y], "#c2410c", 2.0);
+            let label = format!("multiplied in cache: {:.0} GMAC/s", self.multiplied);
+            text(svg, [RIGHT - 8.0, y - 8.0], "end", &label);
+        }
     }
 
     /// Draws the points of one test; labels keep away from each other and from the edge.
@@ -213,6 +233,7 @@ mod tests {
     fn record() -> Vec<Measurement> {
         let rows = [
             ("machine", "read", 30.0, "GB/s"),
+            ("machine", "multiply", 200.0, "GMAC/s"),
             ("dram", "tg64", 30.0, "GB/s"),
             ("dram", "tg64", 50.0, "GMAC/s"),
             ("llama.cpp", "tg64", 15.0, "GB/s"),
@@ -243,8 +264,19 @@ mod tests {
     }
 
     #[test]
+    fn the_level_begins_where_it_meets_the_slope() {
+        let picture = Picture::of(&record()).unwrap();
+        let (x, y) = picture.place(200.0 / 30.0, 200.0);
+        let svg = picture.svg("");
+        assert!(svg.contains(&format!("x1=\"{x:.1}\" y1=\"{y:.1}\" x2=\"{RIGHT:.1}\"")), "{svg}");
+        assert_eq!(picture.points.len(), 2, "the level is no point");
+        let without = [&record()[..1], &record()[2..]].concat();
+        assert!(!Picture::of(&without).unwrap().svg("").contains("in cache"));
+    }
+
+    #[test]
     fn a_record_without_the_memory_is_no_picture() {
         assert!(Picture::of(&record()[1..]).is_none());
-        assert!(Picture::of(&record()[..1]).is_none());
+        assert!(Picture::of(&record()[..2]).is_none());
     }
 }

@@ -214,7 +214,7 @@ mod tests {
         }
         let head = shape.width * shape.tokens;
         assert_eq!(work, Work { bytes, layers: macs - head, head });
-        assert_eq!(work.macs_per_token(1), macs as f64);
+        assert_eq!(work.macs_per_token(1, 1), macs as f64);
     }
 
     #[test]

@@ -42,9 +42,9 @@ impl Work {
         self.bytes as f64 / tokens as f64
     }
 
-    /// Multiplications and additions a token where one pass takes so many and the last asks for
+    /// Multiplications and additions a token where one pass takes so many, of which some ask for
     /// logits.
-    pub(crate) fn macs_per_token(&self, tokens: usize) -> f64 {
-        self.layers as f64 + self.head as f64 / tokens as f64
+    pub(crate) fn macs_per_token(&self, tokens: usize, asking: usize) -> f64 {
+        self.layers as f64 + self.head as f64 * asking as f64 / tokens as f64
     }
 }
