@@ -1,8 +1,8 @@
 //! A transformer in plain loops, one token at a time, to check the runtime against.
 //!
 //! It shares nothing with the runtime but what is promised of numbers: keys and values are kept as
-//! half floats, and a matrix of integers is multiplied with activations rounded to 8 bits in units
-//! of 32. All else is `f64`.
+//! half floats, and a matrix of integers is multiplied with activations rounded to 8 bits in blocks
+//! as long as its own. All else is `f64`.
 
 use crate::tiny::{Shape, Tiny};
 use dram_quant::{Format, f16_to_f32, f32_to_f16};
@@ -134,17 +134,17 @@ impl Oracle {
 
 impl Matrix {
     fn multiply(&self, x: &[f64]) -> Vec<f64> {
-        let x = if self.format.is_float() { x.to_vec() } else { rounded(x) };
+        let x = if self.format.is_float() { x.to_vec() } else { rounded(x, self.format.weights()) };
         let row = |row: &[f32]| row.iter().zip(&x).map(|(w, x)| f64::from(*w) * x).sum();
         self.weights.chunks(self.len).map(row).collect()
     }
 }
 
-/// Activations as 8-bit integers times a scale for each 32, as the runtime gives them to matrices
+/// Activations as 8-bit integers times a scale for each block, as the runtime gives them to matrices
 /// of integers.
-fn rounded(x: &[f64]) -> Vec<f64> {
+fn rounded(x: &[f64], block: usize) -> Vec<f64> {
     let mut y = Vec::with_capacity(x.len());
-    for unit in x.chunks(32) {
+    for unit in x.chunks(block) {
         let largest = unit.iter().fold(0.0_f64, |largest, x| largest.max(x.abs())) as f32;
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
         let integer = |x: f64| (x as f32 * inverse).round_ties_even();
