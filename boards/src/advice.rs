@@ -113,7 +113,7 @@ fn memory(machine: &Machine, board: &Board) -> Option<Advice> {
             "Stop other programs, or raise the control group's limit.",
         ));
     }
-    let total = machine.memory.total_bytes?;
+    let total = machine.memory.size_bytes()?;
     let model = board.default_model(total)?;
     let found = format!("{} MiB of {} are available", available >> 20, total >> 20);
     let remedy = format!("Stop other programs before running {} {}.", model.name, model.quant);

@@ -95,6 +95,12 @@ impl Catalog {
         (Self { boards }, errors)
     }
 
+    /// Puts a board before all others.
+    pub fn add(&mut self, board: Board) -> &Board {
+        self.boards.insert(0, board);
+        &self.boards[0]
+    }
+
     /// Every board.
     pub fn boards(&self) -> &[Board] {
         &self.boards

@@ -30,6 +30,11 @@ impl Memory {
         }
     }
 
+    /// How much a model may count on: all of it, or what a control group leaves.
+    pub fn size_bytes(&self) -> Option<u64> {
+        self.total_bytes.into_iter().chain(self.limit_bytes).min()
+    }
+
     pub(crate) fn read(root: &Root) -> Self {
         let meminfo = root.text("/proc/meminfo").unwrap_or_default();
         let total_bytes = kilobytes(&meminfo, "MemTotal:");

@@ -64,7 +64,7 @@ fn a_default_model_is_for_the_memory_a_kernel_tells_of() {
     assert_eq!(model("raspberry-pi-5", 8_255_776), Some((8192, "Q4_0")));
     assert_eq!(model("raspberry-pi-5", 2_000_000), Some((2048, "Q4_0")));
     assert_eq!(model("jetson-nano", 1_000_000), None);
-    assert_eq!(model("generic-aarch64", 8_000_000), None);
+    assert_eq!(model("generic-aarch64", 64_000_000), Some((8192, "Q4_0")));
 }
 
 #[test]

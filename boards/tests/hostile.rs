@@ -18,7 +18,7 @@ fn examine(folder: &std::path::Path) -> usize {
         advise(&machine, board, "scalar");
         machine.threads(board);
     }
-    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(start.elapsed() < Duration::from_secs(60));
     machine.cores.fast().cpus.len()
 }
 
@@ -53,27 +53,29 @@ fn garbage_in_every_file() {
         at += 1;
     }
     files.retain(|path| path.is_file());
-    let contents = numbers.iter().map(|text| text.as_bytes()).chain([&garbage[..]]);
-    for content in contents {
-        for file in &files {
-            let whole = std::fs::read(file).unwrap();
-            std::fs::write(file, content).unwrap();
-            assert!(examine(&folder) <= 8, "{file:?}");
-            std::fs::write(file, whole).unwrap();
-        }
+    for file in &files {
+        let whole = std::fs::read(file).unwrap();
+        std::fs::write(file, &garbage).unwrap();
+        assert!(examine(&folder) <= 8, "{file:?}");
+        std::fs::write(file, whole).unwrap();
+    }
+    assert_eq!(examine(&folder), 4);
+    for content in numbers.map(str::as_bytes).into_iter().chain([&garbage[..]]) {
         files.iter().for_each(|file| std::fs::write(file, content).unwrap());
         examine(&folder);
-        let _ = tree::unpack("orange-pi-5");
     }
 }
 
 #[test]
 fn ten_thousand_zones() {
     let folder = tree::unpack("raspberry-pi-5");
+    // As in sysfs, where each is a link.
+    let thermal = folder.join("sys/class/thermal");
+    tree::write(&folder, "/zone/type", "a name without end ".repeat(20));
+    tree::write(&folder, "/zone/temp", "149000");
     for zone in 1..10_000 {
-        let zone = format!("/sys/class/thermal/thermal_zone{zone}");
-        tree::write(&folder, &format!("{zone}/type"), "x".repeat(9000));
-        tree::write(&folder, &format!("{zone}/temp"), "149000");
+        let link = thermal.join(format!("thermal_zone{zone}"));
+        std::os::unix::fs::symlink("../../../zone", link).unwrap();
     }
     assert_eq!(examine(&folder), 4);
     let machine = Machine::read(&Root::new(&folder), None);

@@ -47,6 +47,10 @@ pub(crate) enum Command {
     Pack(Pack),
     /// Download a model into the models folder
     Pull(Pull),
+    /// Tell what this machine is, what runs on it, and what to change
+    Doctor(Doctor),
+    /// List the boards that are known
+    Boards(Boards),
 }
 
 #[derive(Args)]
@@ -203,6 +207,33 @@ pub(crate) struct Pack {
 pub(crate) struct Pull {
     /// The model's name; for now smollm2:135m is the only one
     pub name: String,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Boards of one's own are described in /etc/dram/boards/NAME.toml, in the form of those built in.
+
+Nothing is changed. The speed of the disk is measured by reading up to 64 MB of a model's file.")]
+pub(crate) struct Doctor {
+    /// The model whose disk is measured; without it the largest in the models folder
+    pub model: Option<String>,
+    /// Take this board instead of the one that is recognised: an id that `dram boards` lists, or the
+    /// path of a TOML file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub board: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// A folder in place of `/`, with `proc` and `sys` as another machine has them
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub root: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Boards {
+    /// Print a JSON array of all that is known of each
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn number(text: &str) -> Result<f32, String> {

@@ -4,8 +4,11 @@
 mod answer;
 mod args;
 mod bench;
+mod boards;
 mod chat;
 mod conversation;
+mod disk;
+mod doctor;
 mod exit;
 mod form;
 mod interrupt;
@@ -44,6 +47,8 @@ fn run(cli: &Cli, start: Instant) -> Outcome {
         Command::Tokenize(args) => tokenize::run(args),
         Command::Pack(args) => pack::run(args),
         Command::Pull(args) => pull::run(&args.name),
+        Command::Doctor(args) => doctor::run(args, kernels),
+        Command::Boards(args) => boards::run(args),
     }
 }
 
