@@ -31,6 +31,10 @@ pub(crate) struct State<'a> {
     pub positions: &'a mut [u32],
     /// `(batch)`
     pub sequences: &'a mut [u32],
+    /// `(queries of a wave, head_len)`: attention to chunks, before they are joined.
+    pub chunks: &'a mut [f32],
+    /// `(queries of a wave)`: maximum and sum of a chunk's weights.
+    pub weights: &'a mut [[f32; 2]],
     /// `(columns that ask, tokens)`
     pub logits: &'a mut [f32],
 }
@@ -53,6 +57,7 @@ impl<'a> State<'a> {
         let (config, batch) = (&plan.config, limits.batch);
         let len = longest_input(config);
         let units = batch * (len / 32);
+        let wave = attention::wave_queries(config, limits);
         let out =
             (config.query_len() + 2 * config.kv_len()).max(2 * config.hidden).max(config.width);
         let state = Self {
@@ -70,6 +75,8 @@ impl<'a> State<'a> {
             frequencies: arena.take(config.rope_pairs)?,
             positions: arena.take(batch)?,
             sequences: arena.take(batch)?,
+            chunks: arena.take(wave.saturating_mul(config.head_len))?,
+            weights: arena.take(wave)?,
             logits: arena.take(limits.logits.saturating_mul(plan.tokens()))?,
         };
         for (i, frequency) in state.frequencies.iter_mut().enumerate() {
@@ -116,14 +123,10 @@ pub(crate) struct Worker<'a> {
     panel: Panel<'a>,
     /// `(2, batch)`: the outputs of two groups of eight rows.
     pub eight: &'a mut [[f32; 8]],
-    /// `(group, positions of a chunk)`
-    pub scores: &'a mut [f32],
-    /// `(group, head_len)`: the result of a chunk.
-    pub partial: &'a mut [f32],
-    /// `(group)`: maximum and sum of a chunk's weights.
-    pub parts: &'a mut [[f32; 2]],
-    /// `(group)`: the same of all chunks so far.
-    pub totals: &'a mut [[f32; 2]],
+    /// `(queries of a block, head_len)`
+    queries: &'a mut [f32],
+    /// `(queries of a block, positions of a chunk)`
+    scores: &'a mut [f32],
 }
 
 impl<'a> Worker<'a> {
@@ -133,6 +136,7 @@ impl<'a> Worker<'a> {
         arena: &mut Arena<'a>,
     ) -> Result<Self, Error> {
         let units = PAIR * (longest_input(config) / 32);
+        let block = attention::block_queries(config, limits);
         Ok(Self {
             panel: Panel {
                 q: arena.take(units)?,
@@ -141,15 +145,20 @@ impl<'a> Worker<'a> {
                 s: arena.take(units)?,
             },
             eight: arena.take(PAIR * limits.batch)?,
-            scores: arena.take(config.group() * attention::CHUNK)?,
-            partial: arena.take(config.group() * config.head_len)?,
-            parts: arena.take(config.group())?,
-            totals: arena.take(config.group())?,
+            queries: arena.take(block * config.head_len)?,
+            scores: arena.take(block * attention::CHUNK)?,
         })
     }
 
     /// The panel, and room for `count` outputs of eight rows.
     pub(crate) fn product(&mut self, count: usize) -> (Panel<'_>, &mut [[f32; 8]]) {
         (self.panel.reborrow(), &mut self.eight[..count])
+    }
+
+    /// Room for `count` queries, and for their scores against a chunk.
+    pub(crate) fn attention(&mut self, count: usize) -> (&mut [f32], &mut [f32]) {
+        let queries = self.scores.len() / attention::CHUNK;
+        let head_len = self.queries.len() / queries;
+        (&mut self.queries[..count * head_len], &mut self.scores[..count * attention::CHUNK])
     }
 }
