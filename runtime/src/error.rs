@@ -70,6 +70,14 @@ pub enum Error {
         /// The system's reason.
         reason: std::io::ErrorKind,
     },
+    /// The system refused to keep weights in memory.
+    #[cfg(feature = "std")]
+    Lock {
+        /// Bytes of weights.
+        bytes: usize,
+        /// The system's reason.
+        reason: std::io::ErrorKind,
+    },
 }
 
 /// Groups of errors that a program answers differently.
@@ -100,6 +108,8 @@ impl Error {
             Self::Path(_) => Kind::Missing,
             #[cfg(feature = "std")]
             Self::Io { .. } => Kind::Runtime,
+            #[cfg(feature = "std")]
+            Self::Lock { .. } => Kind::NoRoom,
         }
     }
 
@@ -152,6 +162,13 @@ impl fmt::Display for Error {
             Self::Path(fault) => fault.fmt(f),
             #[cfg(feature = "std")]
             Self::Io { doing, reason } => write!(f, "cannot {doing} the file: {reason}"),
+            #[cfg(feature = "std")]
+            Self::Lock { bytes, reason } => write!(
+                f,
+                "cannot lock {bytes} bytes of weights in memory: {reason}; allow {} KiB with \
+                 `ulimit -l`, or LimitMEMLOCK= in a systemd unit",
+                bytes.div_ceil(1024)
+            ),
         }
     }
 }

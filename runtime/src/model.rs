@@ -17,7 +17,7 @@ mod value;
 pub use config::{Architecture, Config};
 pub use gguf::{Gguf, Key};
 #[cfg(feature = "std")]
-pub use map::Map;
+pub use map::{Map, read_ahead};
 #[cfg(feature = "std")]
 pub use pack::pack;
 pub use part::{KEYS_MAX, TENSORS_MAX};

@@ -3,6 +3,7 @@
 
 use super::tiles;
 use crate::error::{Error, PartsFault, PathFault};
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::{fmt, ops::Deref};
 use memmap2::{Mmap, MmapMut, MmapOptions};
 use std::fs::{self, File};
@@ -68,6 +69,58 @@ impl Map {
         let paths = parts(path)?;
         let images = tiles::read(&paths, threads)?;
         Ok(images.into_iter().map(|image| Self(Memory::Read(image))).collect())
+    }
+
+    /// Reads all of it into memory, if it is not there yet, and keeps it there: the system neither
+    /// swaps it nor drops it for other files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lock`] if the system refuses, most often because of its limit.
+    pub fn lock(&self) -> Result<(), Error> {
+        #[cfg(unix)]
+        let done = match &self.0 {
+            Memory::Mapped(map) => map.lock(),
+            Memory::Read(image) => image.lock(),
+        };
+        #[cfg(not(unix))]
+        let done: std::io::Result<()> = Err(ErrorKind::Unsupported.into());
+        done.map_err(|error| Error::Lock { bytes: self.len(), reason: error.kind() })
+    }
+}
+
+/// Asks the system to read mapped `weights` in this order, ahead of their use; returns when all are
+/// on their way, or soon after `stop` is set.
+///
+/// Requests are large, as slow disks want them, and go out while others compute. What is in memory
+/// already costs one look a megabyte. Where the system does not tell what is in memory, for one of
+/// another user's file, nothing is asked for: weights are then read when they are used.
+pub fn read_ahead<'a>(weights: impl Iterator<Item = &'a [u8]>, stop: &AtomicBool) {
+    let pieces = weights.flat_map(|weights| weights.chunks(AHEAD));
+    for piece in pieces.take_while(|_| !stop.load(Ordering::Relaxed)) {
+        #[cfg(target_os = "linux")]
+        will_need(piece);
+        #[cfg(not(target_os = "linux"))]
+        let _ = piece;
+    }
+}
+
+/// Bytes that are asked for at once; systems cut longer requests off.
+const AHEAD: usize = 1 << 20;
+
+/// Asks for the pages of a mapping, unless the first is there.
+#[cfg(target_os = "linux")]
+fn will_need(bytes: &[u8]) {
+    // SAFETY: asks for a number, and touches no memory.
+    let Ok(page) = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }) else { return };
+    let into_page = bytes.as_ptr().addr() % page;
+    let start = bytes.as_ptr().wrapping_sub(into_page).cast_mut().cast();
+    let mut is_there = 1;
+    // SAFETY: the range is the page of the first byte, and one number is written for one page.
+    unsafe { libc::mincore(start, 1, &raw mut is_there) };
+    if is_there & 1 == 0 {
+        // SAFETY: the pages are those of `bytes`; this advice changes none of them.
+        unsafe { libc::madvise(start, into_page + bytes.len(), libc::MADV_WILLNEED) };
     }
 }
 

@@ -104,16 +104,18 @@ impl<'a> Plan<'a> {
         self.embedding.rows()
     }
 
+    /// The matrices that every token multiplies with, in the order in which it does.
+    pub fn matrices(&self) -> impl Iterator<Item = Matrix<'a>> {
+        let layers = (0..self.config.layers).flat_map(|i| {
+            let Layer { q, k, v, o, gate, up, down, .. } = *self.layer(i);
+            [q, k, v, o, gate, up, down]
+        });
+        layers.chain([self.head])
+    }
+
     /// Bytes of weights that are read to decode one token.
     pub fn bytes_per_token(&self) -> usize {
-        let layers = (0..self.config.layers).map(|i| {
-            let layer = self.layer(i);
-            [layer.q, layer.k, layer.v, layer.o, layer.gate, layer.up, layer.down]
-                .iter()
-                .map(|matrix| matrix.bytes().len())
-                .sum::<usize>()
-        });
-        layers.sum::<usize>() + self.head.bytes().len()
+        self.matrices().map(|matrix| matrix.bytes().len()).sum()
     }
 }
 
