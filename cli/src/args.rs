@@ -128,6 +128,9 @@ pub(crate) struct Load {
     /// How weights lie: mapped as they are (rows), read into tiles, or whichever is faster and fits
     #[arg(long, value_enum, default_value_t = Weights::Auto)]
     pub weights: Weights,
+    /// Lock the weights in memory, so that the system never drops or swaps them
+    #[arg(long)]
+    pub mlock: bool,
     /// Sequences at a time; one unless a command wants more.
     #[arg(skip)]
     pub sequences: Option<NonZero<usize>>,

@@ -4,13 +4,14 @@ use crate::args::{self, Kv, Weights};
 use crate::exit::{Code, Failure, Outcome};
 use crate::models;
 use dram_quant::Order;
-use dram_runtime::model::{Gguf, Map, Plan};
+use dram_runtime::model::{Gguf, Map, Plan, read_ahead};
 use dram_runtime::text::Vocab;
 use dram_runtime::{Error, KvFormat, Limits, Session};
 use dram_targets::Kernels;
 use std::fs;
 use std::num::NonZero;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 /// A model that is ready, beside its session.
@@ -55,26 +56,47 @@ pub(crate) fn with_session<T>(
     f: impl FnOnce(&Model<'_>, &mut Session<'_>) -> Outcome<T>,
 ) -> Outcome<T> {
     let threads = load.threads.map_or_else(all_threads, NonZero::get);
-    let mut maps = Map::open_all(path).map_err(about(path))?;
-    let is_read = view(path, &maps, |gguf| into_tiles(load.weights, gguf, &maps, kernels))?;
-    if is_read {
-        drop(maps);
-        maps = Map::read_tiles(path, threads).map_err(about(path))?;
-    }
-    view(path, &maps, |gguf| {
-        let weights_bytes = bytes(&maps);
+    let maps = Map::open_all(path).map_err(about(path))?;
+    view(path, &maps, |header| {
         let about = about(path);
-        let mut slots = vec![None; Plan::layers_in(gguf).map_err(&about)?];
-        let plan = Plan::new(gguf, &mut slots).map_err(&about)?;
-        let mut tables = vec![0; Vocab::bytes(gguf).map_err(&about)?];
-        let vocab = Vocab::new(gguf, &mut tables).map_err(&about)?;
-        let limits = limits(load, threads, plan.config.context);
-        let session_bytes = plan.bytes(&limits)?;
-        check_room("a session", session_bytes, "take a smaller --ctx, or --kv q8_0")?;
-        let mut memory = vec![0; session_bytes];
-        let mut session = Session::new(&plan, kernels, limits, &mut memory)?;
-        let model = Model { path, gguf, vocab: &vocab, weights_bytes, is_read, session_bytes };
-        f(&model, &mut session)
+        let is_read = into_tiles(load.weights, header, &maps, kernels)?;
+        let mut tables = vec![0; Vocab::bytes(header).map_err(&about)?];
+        // Neither waits for the other: one computes, and the other often waits for the disk.
+        let (vocab, images) = thread::scope(|scope| {
+            let vocab = scope.spawn(|| Vocab::new(header, &mut tables));
+            let images = is_read.then(|| Map::read_tiles(path, threads)).transpose();
+            (vocab.join().expect("no file makes the vocabulary panic"), images)
+        });
+        let images = images.map_err(&about)?;
+        let weights = images.as_deref().unwrap_or(&maps);
+        if load.mlock {
+            weights.iter().try_for_each(Map::lock).map_err(&about)?;
+        }
+        view(path, weights, |gguf| {
+            let mut slots = vec![None; Plan::layers_in(gguf).map_err(&about)?];
+            let plan = Plan::new(gguf, &mut slots).map_err(&about)?;
+            let vocab = &vocab.map_err(&about)?;
+            let limits = limits(load, threads, plan.config.context);
+            let session_bytes = plan.bytes(&limits)?;
+            check_room("a session", session_bytes, "take a smaller --ctx, or --kv q8_0")?;
+            let mut memory = vec![0; session_bytes];
+            let mut session = Session::new(&plan, kernels, limits, &mut memory)?;
+            let weights_bytes = bytes(weights);
+            let model = Model { path, gguf, vocab, weights_bytes, is_read, session_bytes };
+            reading_ahead(&plan, || f(&model, &mut session))
+        })
+    })
+}
+
+/// Runs `f` while the weights it will use are read from the disk, if they are not in memory.
+fn reading_ahead<T>(plan: &Plan<'_>, f: impl FnOnce() -> T) -> T {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let matrices = plan.matrices().map(|matrix| matrix.bytes());
+        scope.spawn(|| read_ahead(matrices, &stop));
+        let outcome = f();
+        stop.store(true, Ordering::Relaxed);
+        outcome
     })
 }
 
