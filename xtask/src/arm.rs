@@ -2,12 +2,12 @@
 
 use crate::fetch;
 use crate::step::{Outcome, cargo, run, workspace};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "aarch64-unknown-linux-gnu";
 const LINKER: &str = "aarch64-linux-gnu-gcc";
-const EMULATOR: &str = "qemu-aarch64";
+pub(crate) const EMULATOR: &str = "qemu-aarch64";
 /// Where Debian keeps the C library of a cross compiler.
 const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 /// Zero 2 W and 3; Jetson Nano; Pi 4; Pi 5; a server; all there is. An instruction that a core
@@ -23,30 +23,60 @@ const MODEL_CORES: [&str; 2] = ["cortex-a72", "cortex-a76"];
 ///
 /// If a test fails, or a tool is missing; the message says how to install it.
 pub(crate) fn arm() -> Outcome {
-    let rustc = rustc()?;
-    require(LINKER, "gcc-aarch64-linux-gnu libc6-dev-arm64-cross")?;
     require(EMULATOR, "qemu-user")?;
     fetch::fetch()?;
     // Doc tests would need the documentation tool of the same compiler.
     let kernels = "-p dram-quant -p dram-targets --lib --tests";
-    CORES.iter().try_for_each(|core| emulate(&rustc, core, kernels))?;
+    CORES.iter().try_for_each(|core| emulate(core, kernels))?;
     let model = "-p dram-runtime --test golden";
-    MODEL_CORES.iter().try_for_each(|core| emulate(&rustc, core, model))
+    MODEL_CORES.iter().try_for_each(|core| emulate(core, model))
 }
 
 /// Runs tests on one core.
-fn emulate(rustc: &str, core: &str, tests: &str) -> Outcome {
+fn emulate(core: &str, tests: &str) -> Outcome {
     eprintln!("on {core}:");
-    run(cargo(&format!("test --target {TARGET} {tests}"))
-        .env("RUSTC", rustc)
-        .env("CARGO_TARGET_DIR", workspace().join("target/arm"))
+    let runner = emulator(core).join(" ");
+    run(cross(&format!("test {tests}"))?
         .env("DRAM_FETCHED", fetch::folder())
-        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER)
-        .env(
-            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER",
-            // Loader and C library must be of one version, and Debian may have a second library.
-            format!("{EMULATOR} -cpu {core} -L {LIBRARIES} -E LD_LIBRARY_PATH={LIBRARIES}/lib"),
-        ))
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", runner))
+}
+
+/// Cargo with the arguments in `line`, for 64-bit ARM.
+///
+/// # Errors
+///
+/// If a compiler or linker is missing; the message says how to install it.
+pub(crate) fn cross(line: &str) -> Outcome<Command> {
+    require(LINKER, "gcc-aarch64-linux-gnu libc6-dev-arm64-cross")?;
+    let mut cargo = cargo(line);
+    cargo
+        .args(["--target", TARGET])
+        .env("RUSTC", rustc()?)
+        .env("CARGO_TARGET_DIR", folder())
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER);
+    Ok(cargo)
+}
+
+/// Builds `dram` for 64-bit ARM as it is released; returns where it lies.
+///
+/// # Errors
+///
+/// If it cannot be built.
+pub(crate) fn dram() -> Outcome<PathBuf> {
+    run(&mut cross("build --release -p dram-cli")?)?;
+    Ok(folder().join(TARGET).join("release/dram"))
+}
+
+/// What cross builds make.
+fn folder() -> PathBuf {
+    workspace().join("target/arm")
+}
+
+/// The emulator of a core, with its arguments.
+pub(crate) fn emulator(core: &str) -> [String; 7] {
+    // Loader and C library must be of one version, and Debian may have a second library.
+    let library = format!("LD_LIBRARY_PATH={LIBRARIES}/lib");
+    [EMULATOR, "-cpu", core, "-L", LIBRARIES, "-E", &library].map(String::from)
 }
 
 /// A compiler that has the target's standard library: `$RUSTC` or the usual one, else Debian's.
@@ -67,7 +97,12 @@ fn has_target(rustc: &str) -> bool {
     output.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).exists())
 }
 
-fn require(program: &str, packages: &str) -> Outcome {
+/// Asks that a program is there.
+///
+/// # Errors
+///
+/// If it is not; the message names the packages.
+pub(crate) fn require(program: &str, packages: &str) -> Outcome {
     let found = Command::new(program).arg("--version").output();
     found.map(drop).map_err(|_| format!("`{program}` is missing; apt-get install {packages}"))
 }

@@ -39,6 +39,11 @@ pub(crate) fn folder() -> PathBuf {
     }
 }
 
+/// The model that [`fetch()`] puts into its place.
+pub(crate) fn model() -> PathBuf {
+    folder().join(MODEL)
+}
+
 /// A folder beside the final ones, so that files are moved and not copied; deleted in the end.
 struct Scratch(PathBuf);
 

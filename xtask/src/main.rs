@@ -3,7 +3,9 @@
 
 mod arm;
 mod check;
+mod count;
 mod fetch;
+mod mca;
 mod picture;
 mod step;
 
@@ -16,6 +18,9 @@ Usage: cargo x COMMAND
   test     fetch what tests need, then run every test
   fetch    download the files that tests read into target/fetched (or $DRAM_FETCHED)
   arm      build tests for 64-bit ARM and run them under emulation
+  count    instructions per token on emulated ARM cores, ours and a peer's
+           [--core NAME] [--peer LLAMA_BENCH] [--prompt TOKENS] [MODEL...]
+  mca      cycles of the inner loops of ARM kernels, as llvm-mca models the cores
   parity   compare logits with llama.cpp, which is built for it (cmake, clang)
   picture  draw the picture in the README from a real session
 ";
@@ -27,6 +32,8 @@ fn main() -> ExitCode {
         "test" => check::test(),
         "fetch" => fetch::fetch(),
         "arm" => arm::arm(),
+        "count" => count::count(std::env::args().skip(2)),
+        "mca" => mca::mca(),
         "parity" => check::parity(),
         "picture" => picture::picture(),
         _ => {
