@@ -73,6 +73,9 @@ pub struct CoreKind {
     pub count: u32,
     /// The highest clock without overclocking.
     pub clock_mhz: u32,
+    /// Products of 8-bit numbers that a core can sum up in a cycle, by its instruction timings.
+    /// Absent where these are not public.
+    pub products_per_cycle: Option<u32>,
     /// First-level data cache of each core.
     pub l1d_kib: Option<u32>,
     /// Second-level cache of each core, or of all of its cluster if `l2_shared`.
@@ -194,6 +197,20 @@ impl Board {
         let mib = total_bytes / (1 << 20);
         let fits = |model: &&DefaultModel| u64::from(model.memory_mib) * 3 / 4 <= mib;
         self.models.iter().rev().find(fits)
+    }
+
+    /// Products of 8-bit numbers that so many of its fastest cores can sum up in a second; `None`
+    /// where it is not known.
+    pub fn products_per_second(&self, cores: u32) -> Option<f64> {
+        let kind = self.cores.first()?;
+        let hertz = f64::from(kind.clock_mhz) * 1e6;
+        Some(f64::from(kind.products_per_cycle?) * hertz * f64::from(cores.min(kind.count)))
+    }
+
+    /// What a machine of this board with so much memory can give to a model: an estimate, since the
+    /// firmware, the kernel and a system without a desktop take 256 MiB and a twentieth.
+    pub fn usable_bytes(memory_mib: u32) -> u64 {
+        (u64::from(memory_mib) * 19 / 20).saturating_sub(256) << 20
     }
 
     /// What its cores are called where `/proc/cpuinfo` has these numbers.

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Pull(Pull),
     /// Tell what this machine is, what runs on it, and what to change
     Doctor(Doctor),
+    /// Tell whether a model fits a board's memory, with which context, and how fast it may be
+    Fit(Fit),
     /// List the boards that are known
     Boards(Boards),
 }
@@ -230,6 +232,32 @@ pub(crate) struct Doctor {
     /// A folder in place of `/`, with `proc` and `sys` as another machine has them
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub root: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Without --board it is this machine and the memory that is free now; with it each size the board is
+sold with, less an estimate of what the system takes. Speeds are predictions: what the memory's
+bandwidth and the cores' arithmetic allow. The exit code is 71 if it fits nowhere.")]
+pub(crate) struct Fit {
+    /// A path or a name
+    pub model: String,
+    /// Take this board instead of this machine: an id that `dram boards` lists, or the path of a TOML
+    /// file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub board: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Positions of prompt and answer together; 4096 or what the model was trained for
+    #[arg(long, value_name = "TOKENS")]
+    pub ctx: Option<NonZero<usize>>,
+    /// Format of keys and values
+    #[arg(long, value_enum, default_value_t = Kv::F16)]
+    pub kv: Kv,
+    /// Threads; the board's, or as many as the system offers
+    #[arg(short, long)]
+    pub threads: Option<NonZero<usize>>,
 }
 
 #[derive(Args)]

@@ -10,6 +10,7 @@ mod conversation;
 mod disk;
 mod doctor;
 mod exit;
+mod fit;
 mod form;
 mod interrupt;
 mod load;
@@ -48,6 +49,7 @@ fn run(cli: &Cli, start: Instant) -> Outcome {
         Command::Pack(args) => pack::run(args),
         Command::Pull(args) => pull::run(&args.name),
         Command::Doctor(args) => doctor::run(args, kernels),
+        Command::Fit(args) => fit::run(args),
         Command::Boards(args) => boards::run(args),
     }
 }

@@ -1,0 +1,118 @@
+//! `dram fit`: verdicts and predictions, beside what a run takes.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod program;
+
+use program::{MODEL, dram, model, output, printed, scratch, told};
+use serde_json::{Value, json};
+use std::fs;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+fn fit(args: &[&str]) -> Value {
+    let output = dram().args(["fit", MODEL, "--json"]).args(args).output().unwrap();
+    serde_json::from_str(&printed(output)).unwrap()
+}
+
+fn number(value: &Value, path: &str) -> f64 {
+    value.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path}: {value}"))
+}
+
+#[test]
+fn a_small_model_fits_everywhere() {
+    let text = printed(output(&["fit", MODEL]));
+    assert!(text.contains("free now   fits; up to --ctx 8192"), "{text}");
+    let text = printed(output(&["fit", MODEL, "--board", "raspberry-pi-zero-2-w"]));
+    assert!(text.contains("board      Raspberry Pi Zero 2 W\n"), "{text}");
+    let told = fit(&["--board", "raspberry-pi-5"]);
+    let sizes: Vec<_> = told["memory"].as_array().unwrap().iter().collect();
+    assert_eq!(sizes.len(), 5);
+    assert!(sizes.iter().all(|size| size["fits"] == true && size["longest_context"] == 8192));
+}
+
+#[test]
+fn what_it_needs_is_what_the_parts_need() {
+    let short = fit(&["--ctx", "1024", "--threads", "1"]);
+    let long = fit(&["--ctx", "2048", "--threads", "1"]);
+    let eight = fit(&["--ctx", "2048", "--threads", "1", "--kv", "q8_0"]);
+    let [short, long, eight] = [short, long, eight].map(|told| number(&told, "/needed_bytes"));
+    // 30 layers, 3 heads of 64 for keys and as many for values, two bytes each.
+    let kv_bytes = (30 * 2 * 3 * 64 * 2 * 1024) as f64;
+    let grown = (long - short) / kv_bytes;
+    assert!((1.0..1.05).contains(&grown), "{grown}");
+    let saved = (long - eight) / (2.0 * kv_bytes);
+    assert!((0.46..0.48).contains(&saved), "{saved}");
+    let file = fs::metadata(model()).unwrap().len() as f64;
+    let weights = number(&fit(&[]), "/weights_bytes") / file;
+    assert!((0.97..1.03).contains(&weights), "{weights}");
+}
+
+#[test]
+fn the_longest_context_is_the_last_that_fits() {
+    let board = |mib: u32| {
+        let path = scratch("boards").join("own.toml");
+        let text = format!("name = \"x\"\narchitecture = \"aarch64\"\nmemory_mib = [{mib}]\n");
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let board = board(450);
+    let told = fit(&["--board", &board]);
+    let longest = told["memory"][0]["longest_context"].as_u64().unwrap();
+    assert!((32..8192).contains(&longest) && longest.is_multiple_of(32), "{told}");
+    let usable = number(&told, "/memory/0/usable_bytes");
+    let needs = |context: u64| {
+        number(&fit(&["--board", &board, "--ctx", &context.to_string()]), "/needed_bytes")
+    };
+    assert!(needs(longest) <= usable && needs(longest + 32) > usable);
+    let asked = fit(&["--board", &board, "--ctx", "8192"]);
+    assert_eq!(asked["memory"][0]["fits"], false);
+    let text = printed(output(&["fit", MODEL, "--board", &board, "--ctx", "8192"]));
+    assert!(text.contains(&format!("fits with --ctx {longest}")), "{text}");
+}
+
+#[test]
+fn what_fits_nowhere_ends_with_71_and_says_what_would() {
+    let path = scratch("boards").join("tiny.toml");
+    fs::write(&path, "name = \"x\"\narchitecture = \"aarch64\"\nmemory_mib = [300]\n").unwrap();
+    let refused = output(&["fit", MODEL, "--board", path.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(71));
+    assert!(told(&refused).contains("needs at least") && told(&refused).contains("smaller model"));
+    assert!(String::from_utf8(refused.stdout).unwrap().contains("does not fit"));
+    assert_eq!(output(&["fit", MODEL, "--ctx", "8193"]).status.code(), Some(1));
+    assert_eq!(output(&["fit", MODEL, "--board", "abacus"]).status.code(), Some(66));
+}
+
+#[test]
+fn speed_follows_from_bandwidth_and_cores() {
+    let told = fit(&["--board", "raspberry-pi-5"]);
+    let bytes = number(&told, "/prediction/bytes_per_token");
+    let decode = number(&told, "/prediction/decode_tokens_per_second");
+    assert!((decode - 14.9e9 / bytes).abs() < 1e-6);
+    // 106 million weights in the layers; four cores with 32 products in each of 2400 million cycles.
+    let layers = f64::from(30 * (576 * 576 * 2 + 192 * 576 * 2 + 576 * 1536 * 3));
+    let prefill = number(&told, "/prediction/prefill_tokens_per_second");
+    assert!((prefill - 4.0 * 32.0 * 2.4e9 / layers).abs() < 1e-6);
+    let generic = fit(&["--board", "generic-aarch64"]);
+    assert_eq!(generic["prediction"]["decode_tokens_per_second"], json!(null));
+}
+
+#[test]
+fn a_run_takes_what_was_told() {
+    let limits = ["--ctx", "1024", "--threads", "2"];
+    let told = number(&fit(&limits), "/needed_bytes");
+    // The whole context is filled twice: the peak is reached well before the end.
+    let mut bench = dram();
+    bench.args(["bench", MODEL, "-p", "1024", "-n", "0", "-r", "1", "--weights", "tiles"]);
+    let mut child = bench.args(limits).stdout(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0.0;
+    while child.try_wait().unwrap().is_none() {
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
+        peak = kilobytes.map_or(peak, |kilobytes: f64| kilobytes * 1024.0);
+        sleep(Duration::from_millis(5));
+    }
+    assert!((0.97..1.03).contains(&(told / peak)), "told {told}, took {peak}");
+}
