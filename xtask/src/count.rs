@@ -15,6 +15,7 @@ mod record;
 
 use crate::step::{Outcome, run, workspace};
 use crate::{arm, fetch};
+pub(crate) use record::commit;
 use record::{DRAM, PEER, Record};
 use std::path::{Path, PathBuf};
 use std::process::Command;

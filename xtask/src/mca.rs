@@ -4,6 +4,7 @@
 //! products a column, of which `sdot` does 16, and `smull` or `smlal` of bytes 8.
 
 use crate::arm::{self, require};
+use crate::count;
 use crate::step::{Outcome, workspace};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -34,7 +35,8 @@ pub(crate) fn mca() -> Outcome {
         require(program, "llvm-19")?;
     }
     let dram = arm::dram()?;
-    let mut table = format!("{:56} {:>12}", "per unit and column", "instructions");
+    let mut table = format!("git: {}, modelled by {ANALYZER}\n\n", count::commit());
+    let _ = write!(table, "{:56} {:>12}", "per unit and column", "instructions");
     for core in CORES {
         let _ = write!(table, " {core:>12}");
     }

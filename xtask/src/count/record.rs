@@ -145,7 +145,7 @@ fn names(folder: &Path) -> Outcome<Vec<String>> {
 }
 
 /// The last commit that changed what is counted, and whether it has changed since.
-fn commit() -> String {
+pub(crate) fn commit() -> String {
     let log = ["log", "-1", "--format=%h", "--"];
     let hash = first_line("git", &[&log[..], &COUNTED].concat());
     let status = ["status", "--porcelain", "--"];
