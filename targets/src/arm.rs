@@ -16,6 +16,7 @@ pub(crate) mod q6_k;
 pub(crate) mod q8_0;
 mod tile;
 
+use crate::attention::Lanes;
 use crate::float::Widen;
 use core::arch::aarch64::vld1q_u16;
 
@@ -31,6 +32,14 @@ impl Widen for Fcvtl {
         let floats = unsafe { lanes::widen(halves) };
         // SAFETY: two vectors of 4 floats have the size and every valid state of the array.
         unsafe { core::mem::transmute(floats) }
+    }
+}
+
+impl Lanes for Fcvtl {
+    #[inline(always)]
+    fn fma(a: f32, b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
+        // SAFETY: as for `widen`.
+        unsafe { lanes::fma(a, &b, &c) }
     }
 }
 

@@ -9,8 +9,23 @@
 #![allow(clippy::extra_unused_type_parameters, reason = "`isa!` names one for every operation")]
 
 use crate::PAGE;
-use crate::float::{Widen, exp, fma, tree, widen};
+use crate::float::{Portable, Widen, exp, fma, tree, widen};
 use core::marker::PhantomData;
+
+/// What an instruction set does with eight lanes, where a compiler would not always.
+pub(crate) trait Lanes: Widen {
+    /// `a * b + c`, rounded once.
+    #[inline(always)]
+    fn fma(a: f32, b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
+        let mut sum = c;
+        for l in 0..8 {
+            sum[l] = fma(a, b[l], c[l]);
+        }
+        sum
+    }
+}
+
+impl Lanes for Portable {}
 
 /// Queries whose sums are held in registers at once.
 const BLOCK: usize = 6;
@@ -37,13 +52,13 @@ macro_rules! by_blocks {
 /// `q` is `(queries, head)`; `k` is `(head, 32)`; `s` is `(queries, stride)`, of which the first
 /// 32 of each query are written.
 #[inline(always)]
-pub(crate) fn scores_f16<W: Widen>(q: &[f32], k: &[u16], scale: f32, stride: usize, s: &mut [f32]) {
+pub(crate) fn scores_f16<W: Lanes>(q: &[f32], k: &[u16], scale: f32, stride: usize, s: &mut [f32]) {
     let head = k.len() / PAGE;
     by_blocks!(score_f16::<W>(q / head, k, scale, stride; s / stride));
 }
 
 #[inline(always)]
-fn score_f16<W: Widen, const N: usize>(
+fn score_f16<W: Lanes, const N: usize>(
     q: &[f32],
     k: &[u16],
     scale: f32,
@@ -52,16 +67,16 @@ fn score_f16<W: Widen, const N: usize>(
 ) {
     let head = k.len() / PAGE;
     let q: [&[f32]; N] = core::array::from_fn(|i| &q[i * head..][..head]);
+    let k = &k.as_chunks::<PAGE>().0[..head];
     for part in 0..PAGE / 16 {
         let mut acc = [[[0.0_f32; 8]; 2]; N];
-        for (j, k) in k.as_chunks::<PAGE>().0.iter().enumerate() {
-            let k = k[part * 16..][..16].as_chunks::<8>().0;
+        // One count alone is tested in the loop, which then has one exit: sums stay in registers.
+        for j in 0..head {
+            let k = k[j][part * 16..][..16].as_chunks::<8>().0;
             let k = [W::widen(&k[0]), W::widen(&k[1])];
             for i in 0..N {
                 for h in 0..2 {
-                    for l in 0..8 {
-                        acc[i][h][l] = fma(q[i][j], k[h][l], acc[i][h][l]);
-                    }
+                    acc[i][h] = W::fma(q[i][j], k[h], acc[i][h]);
                 }
             }
         }
@@ -77,7 +92,7 @@ fn score_f16<W: Widen, const N: usize>(
 /// [`scores_f16`] for keys in 8-bit integers `(head, 32)` with a scale for each 32 elements of
 /// the head at each position, `d` being `(head / 32, 32)` half floats.
 #[inline(always)]
-pub(crate) fn scores_q8<W: Widen>(
+pub(crate) fn scores_q8<W: Lanes>(
     q: &[f32],
     k: &[i8],
     d: &[u16],
@@ -90,7 +105,7 @@ pub(crate) fn scores_q8<W: Widen>(
 }
 
 #[inline(always)]
-fn score_q8<W: Widen, const N: usize>(
+fn score_q8<W: Lanes, const N: usize>(
     q: &[f32],
     k: &[i8],
     d: &[u16],
@@ -102,14 +117,14 @@ fn score_q8<W: Widen, const N: usize>(
     let q: [&[f32]; N] = core::array::from_fn(|i| &q[i * head..][..head]);
     for part in 0..PAGE / 8 {
         let mut total = [[0.0_f32; 8]; N];
-        for (u, (k, d)) in k.chunks(32 * PAGE).zip(d.as_chunks::<PAGE>().0).enumerate() {
+        let units = k.as_chunks::<PAGE>().0.as_chunks::<32>().0.iter();
+        for (u, (k, d)) in units.zip(d.as_chunks::<PAGE>().0).enumerate() {
             let mut acc = [[0.0_f32; 8]; N];
-            for (j, k) in k.as_chunks::<PAGE>().0.iter().enumerate() {
-                let k = &k.as_chunks::<8>().0[part];
+            let q: [&[f32; 32]; N] = core::array::from_fn(|i| &q[i].as_chunks().0[u]);
+            for (j, k) in k.iter().enumerate() {
+                let k = floats(&k.as_chunks::<8>().0[part]);
                 for i in 0..N {
-                    for l in 0..8 {
-                        acc[i][l] = fma(q[i][u * 32 + j], f32::from(k[l]), acc[i][l]);
-                    }
+                    acc[i] = W::fma(q[i][j], k, acc[i]);
                 }
             }
             let d = W::widen(&d.as_chunks::<8>().0[part]);
@@ -131,17 +146,18 @@ fn score_q8<W: Widen, const N: usize>(
 #[inline(always)]
 pub(crate) fn soften<W>(s: &mut [f32]) -> (f32, f32) {
     let max = maximum(s);
+    for s in s.iter_mut() {
+        *s = exp(*s - max);
+    }
     let mut sum = [0.0; 8];
-    let (eights, rest) = s.as_chunks_mut::<8>();
+    let (eights, rest) = s.as_chunks::<8>();
     for s in eights {
         for l in 0..8 {
-            s[l] = exp(s[l] - max);
             sum[l] += s[l];
         }
     }
     for (sum, s) in sum.iter_mut().zip(rest) {
-        *s = exp(*s - max);
-        *sum += *s;
+        *sum += s;
     }
     (max, tree(sum))
 }
@@ -164,7 +180,7 @@ fn maximum(s: &[f32]) -> f32 {
 ///
 /// `p` is `(queries, stride)`, `v` is `(32, head)`, `y` is `(queries, head)`.
 #[inline(always)]
-pub(crate) fn mix_f16<W: Widen>(
+pub(crate) fn mix_f16<W: Lanes>(
     p: &[f32],
     stride: usize,
     v: &[u16],
@@ -176,7 +192,7 @@ pub(crate) fn mix_f16<W: Widen>(
 }
 
 #[inline(always)]
-fn mixed_f16<W: Widen, const N: usize>(
+fn mixed_f16<W: Lanes, const N: usize>(
     p: &[f32],
     stride: usize,
     v: &[u16],
@@ -185,12 +201,12 @@ fn mixed_f16<W: Widen, const N: usize>(
 ) {
     let head = v.len() / PAGE;
     let p: [&[f32]; N] = core::array::from_fn(|i| &p[i * stride..][..positions]);
-    let v = Halves::<W>(v, PhantomData);
+    let v = &Halves::<W>(v, PhantomData);
     for part in (0..head / 8).step_by(2) {
         if part + 1 < head / 8 {
-            mixed_parts::<N, 2>(p, head, part, v, y);
+            mixed_parts::<W, N, 2>(p, positions, head, part, v, y);
         } else {
-            mixed_parts::<N, 1>(p, head, part, v, y);
+            mixed_parts::<W, N, 1>(p, positions, head, part, v, y);
         }
     }
 }
@@ -198,7 +214,7 @@ fn mixed_f16<W: Widen, const N: usize>(
 /// [`mix_f16`] for values in 8-bit integers `(32, head)` with a scale for each 32 elements,
 /// `d` being `(32, head / 32)` half floats.
 #[inline(always)]
-pub(crate) fn mix_q8<W>(
+pub(crate) fn mix_q8<W: Lanes>(
     p: &[f32],
     stride: usize,
     v: &[i8],
@@ -211,7 +227,7 @@ pub(crate) fn mix_q8<W>(
 }
 
 #[inline(always)]
-fn mixed_q8<W, const N: usize>(
+fn mixed_q8<W: Lanes, const N: usize>(
     p: &[f32],
     stride: usize,
     v: &[i8],
@@ -227,82 +243,99 @@ fn mixed_q8<W, const N: usize>(
         for (scale, d) in scales.iter_mut().zip(d.chunks_exact(units)) {
             *scale = widen(d[unit]);
         }
+        let v = &Bytes { v, scales: &scales };
         for part in [0, 2] {
-            mixed_parts::<N, 2>(p, head, unit * 4 + part, Bytes { v, scales: &scales }, y);
+            mixed_parts::<W, N, 2>(p, positions, head, unit * 4 + part, v, y);
         }
     }
 }
 
 /// Values of a page, `(32, head)`.
 ///
-/// Not a closure: where one is not inlined, its calls to an instruction set are calls.
-trait Values: Copy {
-    /// Elements `8 * part..8 * part + 8` at position `j`.
-    fn eight(self, head: usize, j: usize, part: usize) -> [f32; 8];
+/// Not a closure: where one is not inlined, the instruction set it names is called, not used.
+trait Values {
+    /// A value as it is stored.
+    type Number;
+
+    /// All values.
+    fn numbers(&self) -> &[Self::Number];
+
+    /// Eight values of position `j`.
+    fn widen(&self, j: usize, numbers: &[Self::Number; 8]) -> [f32; 8];
 }
 
 /// Half floats that `W` widens.
 struct Halves<'v, W>(&'v [u16], PhantomData<W>);
 
-impl<W> Clone for Halves<'_, W> {
+impl<W: Lanes> Values for Halves<'_, W> {
+    type Number = u16;
+
     #[inline(always)]
-    fn clone(&self) -> Self {
-        *self
+    fn numbers(&self) -> &[u16] {
+        self.0
     }
-}
 
-impl<W> Copy for Halves<'_, W> {}
-
-impl<W: Widen> Values for Halves<'_, W> {
     #[inline(always)]
-    fn eight(self, head: usize, j: usize, part: usize) -> [f32; 8] {
-        W::widen(&self.0[j * head + part * 8..].as_chunks::<8>().0[0])
+    fn widen(&self, _j: usize, numbers: &[u16; 8]) -> [f32; 8] {
+        W::widen(numbers)
     }
 }
 
 /// 8-bit integers of one unit, with a scale a position.
-#[derive(Clone, Copy)]
 struct Bytes<'v> {
     v: &'v [i8],
     scales: &'v [f32; PAGE],
 }
 
 impl Values for Bytes<'_> {
+    type Number = i8;
+
     #[inline(always)]
-    fn eight(self, head: usize, j: usize, part: usize) -> [f32; 8] {
-        let v = &self.v[j * head + part * 8..].as_chunks::<8>().0[0];
-        let mut floats = [0.0; 8];
-        for l in 0..8 {
-            floats[l] = f32::from(v[l]) * self.scales[j];
-        }
-        floats
+    fn numbers(&self) -> &[i8] {
+        self.v
     }
+
+    #[inline(always)]
+    fn widen(&self, j: usize, numbers: &[i8; 8]) -> [f32; 8] {
+        let mut v = floats(numbers);
+        v.iter_mut().for_each(|v| *v *= self.scales[j]);
+        v
+    }
+}
+
+#[inline(always)]
+fn floats(numbers: &[i8; 8]) -> [f32; 8] {
+    let mut floats = [0.0; 8];
+    for (float, number) in floats.iter_mut().zip(numbers) {
+        *float = f32::from(*number);
+    }
+    floats
 }
 
 /// Adds the weighted values of the first positions to elements `8 * part..8 * (part + H)` of `y`.
 #[inline(always)]
-#[allow(clippy::needless_range_loop, reason = "j is a position, of weights and of values")]
-fn mixed_parts<const N: usize, const H: usize>(
+fn mixed_parts<W: Lanes, const N: usize, const H: usize>(
     p: [&[f32]; N],
+    positions: usize,
     head: usize,
     part: usize,
-    values: impl Values,
+    values: &impl Values,
     y: &mut [f32],
 ) {
     let mut acc = [[[0.0; 8]; H]; N];
     for i in 0..N {
         acc[i].as_flattened_mut().copy_from_slice(&y[i * head + part * 8..][..H * 8]);
     }
-    for j in 0..p[0].len() {
+    let rows = values.numbers().chunks_exact(head).take(positions.min(PAGE));
+    for (j, row) in rows.enumerate() {
+        let row = row[part * 8..][..H * 8].as_chunks::<8>().0;
         let mut v = [[0.0; 8]; H];
         for h in 0..H {
-            v[h] = values.eight(head, j, part + h);
+            v[h] = values.widen(j, &row[h]);
         }
         for i in 0..N {
             for h in 0..H {
-                for l in 0..8 {
-                    acc[i][h][l] = fma(p[i][j], v[h][l], acc[i][h][l]);
-                }
+                acc[i][h] = W::fma(p[i][j], v[h], acc[i][h]);
             }
         }
     }

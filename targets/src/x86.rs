@@ -19,6 +19,7 @@ pub(crate) mod q6_k;
 pub(crate) mod q8_0;
 mod tile;
 
+use crate::attention::Lanes;
 use crate::float::Widen;
 use core::arch::x86_64::{_mm_loadu_si128, _mm256_cvtph_ps};
 
@@ -36,6 +37,8 @@ impl Widen for F16c {
         unsafe { core::mem::transmute(floats) }
     }
 }
+
+impl Lanes for F16c {}
 
 /// The table of one instruction set: its name, features and [`product::Isa`].
 macro_rules! x86 {

@@ -2,9 +2,9 @@
 
 use core::arch::aarch64::{
     float32x4_t, int8x16_t, int16x4_t, int16x8_t, int16x8x2_t, uint8x16_t, uint16x8_t,
-    vcvt_f32_f16, vcvt_high_f32_f16, vdup_n_s32, vget_low_f16, vld1q_f32, vld1q_s8, vld1q_u8,
-    vld1q_u16, vld2q_s16, vreinterpret_s16_s32, vreinterpretq_f16_u16, vset_lane_s32, vst1q_f32,
-    vst1q_u8, vst2q_s16,
+    vcvt_f32_f16, vcvt_high_f32_f16, vdup_n_s32, vfmaq_n_f32, vget_low_f16, vld1q_f32, vld1q_s8,
+    vld1q_u8, vld1q_u16, vld2q_s16, vreinterpret_s16_s32, vreinterpretq_f16_u16, vset_lane_s32,
+    vst1q_f32, vst1q_u8, vst2q_s16,
 };
 use core::arch::asm;
 
@@ -93,6 +93,16 @@ pub(super) fn store_floats(to: &mut [f32; 8], v: [float32x4_t; 2]) {
         // SAFETY: the array is 16 writable bytes; the store needs no alignment.
         unsafe { vst1q_f32(to.as_mut_ptr(), v) }
     }
+}
+
+/// `a * b + c`, rounded once.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn fma(a: f32, b: &[f32; 8], c: &[f32; 8]) -> [f32; 8] {
+    let ([b0, b1], [c0, c1]) = (floats(b), floats(c));
+    let mut sum = [0.0; 8];
+    store_floats(&mut sum, [vfmaq_n_f32(c0, b0, a), vfmaq_n_f32(c1, b1, a)]);
+    sum
 }
 
 /// The inverse of [`pairs`].
