@@ -4,7 +4,7 @@
 use super::tiles;
 use crate::error::{Error, PartsFault, PathFault};
 use core::sync::atomic::{AtomicBool, Ordering};
-use core::{fmt, ops::Deref};
+use core::{fmt, hint, ops::Deref};
 use memmap2::{Mmap, MmapMut, MmapOptions};
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -89,40 +89,63 @@ impl Map {
     }
 }
 
-/// Asks the system to read mapped `weights` in this order, ahead of their use; returns when all are
+/// Reads mapped `weights` to memory in this order, ahead of their use; returns when all are there or
 /// on their way, or soon after `stop` is set.
 ///
-/// Requests are large, as slow disks want them, and go out while others compute. What is in memory
-/// already costs one look a megabyte. Where the system does not tell what is in memory, for one of
-/// another user's file, nothing is asked for: weights are then read when they are used.
+/// Requests are large, as slow disks want them, and go out while others compute; few are on their
+/// way at a time, so that nobody who needs a page at once waits for long. What is in memory already
+/// costs one look a megabyte. Where the system does not tell what is in memory, for one of another
+/// user's file, nothing is asked for: weights are then read when they are used.
 pub fn read_ahead<'a>(weights: impl Iterator<Item = &'a [u8]>, stop: &AtomicBool) {
     let pieces = weights.flat_map(|weights| weights.chunks(AHEAD));
+    let mut before: &[u8] = &[];
     for piece in pieces.take_while(|_| !stop.load(Ordering::Relaxed)) {
-        #[cfg(target_os = "linux")]
-        will_need(piece);
-        #[cfg(not(target_os = "linux"))]
-        let _ = piece;
+        if !is_there(piece) {
+            will_need(piece);
+            // Waits until the page is read.
+            hint::black_box(before.last().copied());
+            before = piece;
+        }
     }
 }
 
 /// Bytes that are asked for at once; systems cut longer requests off.
 const AHEAD: usize = 1 << 20;
 
-/// Asks for the pages of a mapping, unless the first is there.
+/// Whether the first page of a mapping is in memory, or the system does not tell.
 #[cfg(target_os = "linux")]
-fn will_need(bytes: &[u8]) {
-    // SAFETY: asks for a number, and touches no memory.
-    let Ok(page) = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }) else { return };
-    let into_page = bytes.as_ptr().addr() % page;
-    let start = bytes.as_ptr().wrapping_sub(into_page).cast_mut().cast();
+fn is_there(bytes: &[u8]) -> bool {
+    let (start, _) = pages(bytes);
     let mut is_there = 1;
     // SAFETY: the range is the page of the first byte, and one number is written for one page.
     unsafe { libc::mincore(start, 1, &raw mut is_there) };
-    if is_there & 1 == 0 {
-        // SAFETY: the pages are those of `bytes`; this advice changes none of them.
-        unsafe { libc::madvise(start, into_page + bytes.len(), libc::MADV_WILLNEED) };
-    }
+    is_there & 1 == 1
 }
+
+/// Asks for the pages of a mapping. A system that refuses reads them when they are used.
+#[cfg(target_os = "linux")]
+fn will_need(bytes: &[u8]) {
+    let (start, len) = pages(bytes);
+    // SAFETY: the pages are those of `bytes`; this advice changes none of them.
+    unsafe { libc::madvise(start, len, libc::MADV_WILLNEED) };
+}
+
+/// Where the pages that hold `bytes` start, and how long they are up to the last byte.
+#[cfg(target_os = "linux")]
+fn pages(bytes: &[u8]) -> (*mut libc::c_void, usize) {
+    // SAFETY: asks for a number, and touches no memory.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let into_page = bytes.as_ptr().addr() % usize::try_from(page).unwrap_or(4096).max(1);
+    (bytes.as_ptr().wrapping_sub(into_page).cast_mut().cast(), into_page + bytes.len())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_there(_: &[u8]) -> bool {
+    true
+}
+
+#[cfg(not(target_os = "linux"))]
+fn will_need(_: &[u8]) {}
 
 impl Deref for Map {
     type Target = [u8];

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 ///
-/// As [`Map::read_tiles`]; [`PathFault::Same`]; [`PartsFault::Several`] for a split file;
+/// As [`Map::read_tiles`](super::Map::read_tiles); [`PathFault::Same`]; [`PartsFault::Several`](crate::PartsFault::Several) for a split file;
 /// [`Error::Io`] if writing fails.
 pub fn pack(input: &Path, output: &Path, threads: usize) -> Result<(), Error> {
     if fs::canonicalize(output)

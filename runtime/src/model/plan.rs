@@ -104,18 +104,29 @@ impl<'a> Plan<'a> {
         self.embedding.rows()
     }
 
-    /// The matrices that every token multiplies with, in the order in which it does.
-    pub fn matrices(&self) -> impl Iterator<Item = Matrix<'a>> {
+    /// The bytes of all weights that every token meets, in the order in which it does.
+    pub fn weights(&self) -> impl Iterator<Item = &'a [u8]> {
         let layers = (0..self.config.layers).flat_map(|i| {
-            let Layer { q, k, v, o, gate, up, down, .. } = *self.layer(i);
-            [q, k, v, o, gate, up, down]
+            let Layer { attn_norm, q, k, v, q_bias, k_bias, v_bias, .. } = *self.layer(i);
+            let Layer { o, ffn_norm, gate, up, down, .. } = *self.layer(i);
+            let [q, k, v, o, gate, up, down] = [q, k, v, o, gate, up, down].map(|w| w.bytes());
+            let [attn_norm, q_bias, k_bias, v_bias, ffn_norm] =
+                [attn_norm, q_bias, k_bias, v_bias, ffn_norm].map(bytemuck::cast_slice);
+            [attn_norm, q, k, v, q_bias, k_bias, v_bias, o, ffn_norm, gate, up, down]
         });
-        layers.chain([self.head])
+        layers.chain([bytemuck::cast_slice(self.norm), self.head.bytes()])
     }
 
     /// Bytes of weights that are read to decode one token.
     pub fn bytes_per_token(&self) -> usize {
-        self.matrices().map(|matrix| matrix.bytes().len()).sum()
+        let layers = (0..self.config.layers).map(|i| {
+            let layer = self.layer(i);
+            [layer.q, layer.k, layer.v, layer.o, layer.gate, layer.up, layer.down]
+                .iter()
+                .map(|matrix| matrix.bytes().len())
+                .sum::<usize>()
+        });
+        layers.sum::<usize>() + self.head.bytes().len()
     }
 }
 
