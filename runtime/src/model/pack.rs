@@ -15,8 +15,9 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 ///
-/// As [`Map::read_tiles`](super::Map::read_tiles); [`PathFault::Same`]; [`PartsFault::Several`](crate::PartsFault::Several) for a split file;
-/// [`Error::Io`] if writing fails.
+/// As [`Map::read_tiles`](super::Map::read_tiles); [`PathFault::Same`];
+/// [`PartsFault::Several`](crate::PartsFault::Several) for a split file; [`Error::Io`] if writing
+/// fails.
 pub fn pack(input: &Path, output: &Path, threads: usize) -> Result<(), Error> {
     if fs::canonicalize(output)
         .is_ok_and(|output| fs::canonicalize(input).is_ok_and(|i| i == output))
