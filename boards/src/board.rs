@@ -159,6 +159,14 @@ pub struct Face {
     pub i2c: String,
 }
 
+impl Threads {
+    /// The same, but no more than `most` for either.
+    #[must_use]
+    pub fn at_most(self, most: u32) -> Self {
+        Self { decode: self.decode.min(most), prefill: self.prefill.min(most) }
+    }
+}
+
 impl Board {
     /// Reads a board's file; `id` is its name without `.toml`.
     ///

@@ -62,8 +62,10 @@ struct Paragraph<'a> {
 }
 
 impl Cores {
-    pub(crate) fn read(root: &Root, cpuinfo: &str) -> Self {
-        let paragraphs = paragraphs(cpuinfo);
+    /// Reads what the system tells of its cores.
+    pub fn read(root: &Root) -> Self {
+        let cpuinfo = root.long_text("/proc/cpuinfo").unwrap_or_default();
+        let paragraphs = paragraphs(&cpuinfo);
         let listed = || paragraphs.iter().map(|paragraph| paragraph.cpu).collect();
         let list = |path: String| root.text(&path).and_then(|text| numbers(&text));
         let online = list(format!("{CPU}/online")).unwrap_or_else(listed);

@@ -42,7 +42,9 @@ const MAX_COMPATIBLE: usize = 32;
 const MAX_NAME: usize = 128;
 
 impl Identity {
-    pub(crate) fn read(root: &Root, cpuinfo: &str) -> Self {
+    /// Reads what the system calls itself.
+    pub fn read(root: &Root) -> Self {
+        let cpuinfo = root.long_text("/proc/cpuinfo").unwrap_or_default();
         let tree = |file: &str| {
             let sysfs = format!("/sys/firmware/devicetree/base/{file}");
             root.text(&format!("/proc/device-tree/{file}")).or_else(|| root.text(&sysfs))
@@ -53,7 +55,7 @@ impl Identity {
         Self {
             model: model.map(|model| printable(&model)),
             compatible: compatible.take(MAX_COMPATIBLE).map(printable).collect(),
-            architecture: architecture(cpuinfo).or_else(Architecture::of_program),
+            architecture: architecture(&cpuinfo).or_else(Architecture::of_program),
         }
     }
 }

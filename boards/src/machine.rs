@@ -23,10 +23,9 @@ pub struct Machine {
 impl Machine {
     /// Reads the files below a root. Takes bounded time and memory, whatever they hold.
     pub fn read(root: &Root, page_bytes: Option<usize>) -> Self {
-        let cpuinfo = root.long_text("/proc/cpuinfo").unwrap_or_default();
         Self {
-            identity: Identity::read(root, &cpuinfo),
-            cores: Cores::read(root, &cpuinfo),
+            identity: Identity::read(root),
+            cores: Cores::read(root),
             memory: Memory::read(root),
             page_bytes,
             zones: Zone::read_all(root),
@@ -38,9 +37,7 @@ impl Machine {
     /// as many as those. `None` where the system does not tell its cores.
     pub fn threads(&self, board: &Board) -> Option<Threads> {
         let fast = u32::try_from(self.cores.fast().cpus.len()).ok().filter(|&fast| fast > 0)?;
-        let Threads { decode, prefill } =
-            board.threads.unwrap_or(Threads { decode: fast, prefill: fast });
-        Some(Threads { decode: decode.min(fast), prefill: prefill.min(fast) })
+        Some(board.threads.unwrap_or(Threads { decode: fast, prefill: fast }).at_most(fast))
     }
 
     /// From where clocks are lowered: what the board's file says, else the trip points.

@@ -35,7 +35,8 @@ impl Memory {
         self.total_bytes.into_iter().chain(self.limit_bytes).min()
     }
 
-    pub(crate) fn read(root: &Root) -> Self {
+    /// Reads what the system tells of its memory.
+    pub fn read(root: &Root) -> Self {
         let meminfo = root.text("/proc/meminfo").unwrap_or_default();
         let total_bytes = kilobytes(&meminfo, "MemTotal:");
         Self {

@@ -124,7 +124,7 @@ pub(crate) struct Load {
     /// Format of keys and values
     #[arg(long, value_enum, default_value_t = Kv::F16)]
     pub kv: Kv,
-    /// Threads; as many as the system offers
+    /// Threads; as many as there are fast cores
     #[arg(short, long)]
     pub threads: Option<NonZero<usize>>,
     /// How weights lie: mapped as they are (rows), read into tiles, or whichever is faster and fits
@@ -133,6 +133,9 @@ pub(crate) struct Load {
     /// Lock the weights in memory, so that the system never drops or swaps them
     #[arg(long)]
     pub mlock: bool,
+    /// Run even if the free memory does not hold the weights, which then come from the disk
+    #[arg(long)]
+    pub force: bool,
     /// Sequences at a time; one unless a command wants more.
     #[arg(skip)]
     pub sequences: Option<NonZero<usize>>,

@@ -39,7 +39,11 @@ pub(crate) fn run(args: &args::Doctor, kernels: &'static Kernels) -> Outcome {
     }
     let found = boards::select(&mut catalog, args.board.as_deref(), &machine.identity)?;
     let disk = if root.is_system() { measure(args.model.as_deref())? } else { None };
-    let report = Report::new(&machine, found, kernels, disk);
+    let mut report = Report::new(&machine, found, kernels, disk);
+    if root.is_system() {
+        // A control group may give less time than there are cores.
+        report.threads = report.threads.at_most(offered());
+    }
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(out, "{:#}", report.to_json())?;
@@ -72,7 +76,6 @@ impl<'a> Report<'a> {
         disk: Option<Disk>,
     ) -> Self {
         let board = found.map(|found| found.board);
-        let all = || u32::try_from(load::all_threads()).unwrap_or(u32::MAX);
         let threads = board.and_then(|board| machine.threads(board));
         let mut advice = board.map_or(Vec::new(), |board| advise(machine, board, kernels.name()));
         advice.extend(disk.as_ref().and_then(slow_disk));
@@ -80,7 +83,7 @@ impl<'a> Report<'a> {
             machine,
             found,
             choice: machine.cores.fast(),
-            threads: threads.unwrap_or_else(|| Threads { decode: all(), prefill: all() }),
+            threads: threads.unwrap_or_else(|| Threads { decode: offered(), prefill: offered() }),
             kernels,
             disk,
             advice,
@@ -125,4 +128,9 @@ fn slow_disk(disk: &Disk) -> Option<Advice> {
         found: format!("the disk with the models reads {:.0} MB/s", rate / 1e6),
         remedy: "Keep models on an SSD, or expect to wait for the first answer.".into(),
     })
+}
+
+/// Threads that the system offers this process.
+fn offered() -> u32 {
+    u32::try_from(load::all_threads()).unwrap_or(u32::MAX)
 }

@@ -2,14 +2,14 @@
 
 mod predict;
 
-use crate::args::{self, Kv};
+use crate::args;
 use crate::boards;
 use crate::exit::{Code, Failure, Outcome};
 use crate::load::{self, megabytes};
 use dram_boards::{Board, Catalog, Machine, Root};
+use dram_runtime::Limits;
 use dram_runtime::model::{Gguf, Plan};
 use dram_runtime::text::Vocab;
-use dram_runtime::{KvFormat, Limits};
 use predict::Speed;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &args::Fit) -> Outcome {
 /// Threads that would run: scratch memory grows with them.
 fn threads(board: Option<&Board>, own: Option<&Machine>) -> usize {
     let of_board = || board?.threads.map(|threads| threads.prefill as usize);
-    let of_machine = |_| Some(load::all_threads());
+    let of_machine = |_| Some(load::default_threads());
     own.map_or_else(of_board, of_machine).unwrap_or(1)
 }
 
@@ -86,10 +86,7 @@ impl<'a> Needs<'a> {
         let default = Limits::default();
         let threads = args.threads.map_or(threads, NonZero::get);
         let context = args.ctx.map_or(default.context.min(plan.config.context), NonZero::get);
-        let kv = match args.kv {
-            Kv::F16 => KvFormat::F16,
-            Kv::Q8_0 => KvFormat::Q8_0,
-        };
+        let kv = load::kv_format(args.kv);
         let limits = Limits { context, threads, kv, ..default };
         Ok(Self { plan, limits, fixed_bytes: weights + Vocab::bytes(gguf)? })
     }

@@ -3,12 +3,12 @@
 use crate::args::{self, Kv, Weights};
 use crate::exit::{Code, Failure, Outcome};
 use crate::models;
+use dram_boards::{Cores, Memory, Root};
 use dram_quant::Order;
 use dram_runtime::model::{Gguf, Map, Plan, read_ahead};
 use dram_runtime::text::Vocab;
 use dram_runtime::{Error, KvFormat, Limits, Session};
 use dram_targets::Kernels;
-use std::fs;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,10 +55,14 @@ pub(crate) fn with_session<T>(
     kernels: &'static Kernels,
     f: impl FnOnce(&Model<'_>, &mut Session<'_>) -> Outcome<T>,
 ) -> Outcome<T> {
-    let threads = load.threads.map_or_else(all_threads, NonZero::get);
+    let threads = load.threads.map_or_else(default_threads, NonZero::get);
     let maps = Map::open_all(path).map_err(about(path))?;
     view(path, &maps, |header| {
         let about = about(path);
+        if !load.force {
+            check_model(header, load, threads, bytes(&maps))
+                .map_err(|f| f.about(path.display()))?;
+        }
         let is_read = into_tiles(load.weights, header, &maps, kernels)?;
         let mut tables = vec![0; Vocab::bytes(header).map_err(&about)?];
         // Neither waits for the other: one computes, and the other often waits for the disk.
@@ -92,7 +96,8 @@ pub(crate) fn with_session<T>(
 fn reading_ahead<T>(plan: &Plan<'_>, f: impl FnOnce() -> T) -> T {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| read_ahead(plan.weights(), &stop));
+        let matrices = plan.matrices().map(|matrix| matrix.bytes());
+        scope.spawn(|| read_ahead(matrices, &stop));
         let outcome = f();
         stop.store(true, Ordering::Relaxed);
         outcome
@@ -105,14 +110,18 @@ fn view<T>(path: &Path, maps: &[Map], f: impl FnOnce(&Gguf<'_>) -> Outcome<T>) -
 }
 
 fn limits(load: &args::Load, threads: usize, trained: usize) -> Limits {
-    let kv = match load.kv {
-        Kv::F16 => KvFormat::F16,
-        Kv::Q8_0 => KvFormat::Q8_0,
-    };
-    let default = Limits::default();
+    let (kv, default) = (kv_format(load.kv), Limits::default());
     let context = load.ctx.map_or(default.context.min(trained), NonZero::get);
     let sequences = load.sequences.map_or(default.sequences, NonZero::get);
     Limits { context, sequences, logits: sequences, threads, kv, ..default }
+}
+
+/// How a session keeps keys and values.
+pub(crate) fn kv_format(kv: Kv) -> KvFormat {
+    match kv {
+        Kv::F16 => KvFormat::F16,
+        Kv::Q8_0 => KvFormat::Q8_0,
+    }
 }
 
 /// Whether to read the weights into tiles instead of mapping the file as it is.
@@ -137,6 +146,16 @@ fn bytes(maps: &[Map]) -> usize {
     maps.iter().map(|map| map.len()).sum()
 }
 
+/// Refuses a model whose weights would have to come from the disk again and again.
+fn check_model(gguf: &Gguf<'_>, load: &args::Load, threads: usize, weights: usize) -> Outcome {
+    let mut slots = vec![None; Plan::layers_in(gguf)?];
+    let plan = Plan::new(gguf, &mut slots)?;
+    let session = plan.bytes(&limits(load, threads, plan.config.context))?;
+    let remedy =
+        "take a smaller --ctx, --kv q8_0 or a smaller model, as `dram fit` tells, or --force";
+    check_room("the model with its session", weights.saturating_add(session), remedy)
+}
+
 /// Refuses what would make the system swap or end programs.
 fn check_room(what: &str, needed: usize, remedy: &str) -> Outcome {
     match available_bytes() {
@@ -151,9 +170,16 @@ fn check_room(what: &str, needed: usize, remedy: &str) -> Outcome {
 
 /// Memory that can be used without swapping, where the system tells.
 fn available_bytes() -> Option<usize> {
-    let all = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = all.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix(" kB")?.parse::<usize>().ok()?.checked_mul(1024)
+    let bytes = Memory::read(&Root::system()).available_bytes()?;
+    Some(usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+/// As many threads as there are fast cores, but no more than the system offers this process.
+pub(crate) fn default_threads() -> usize {
+    match Cores::read(&Root::system()).fast().cpus.len() {
+        0 => all_threads(),
+        fast => fast.min(all_threads()),
+    }
 }
 
 /// As many threads as the system offers this process.

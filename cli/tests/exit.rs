@@ -70,8 +70,10 @@ fn a_context_that_does_not_fit_is_71_and_one_beyond_the_model_1() {
     bytes[at..][..4].copy_from_slice(&(1_u32 << 24).to_le_bytes());
     let path = scratch("large").join("large.gguf");
     fs::write(&path, bytes).unwrap();
-    let output = output(&["run", path.to_str().unwrap(), "--ctx", "16777216", "Hi"]);
-    refuses(&output, 71, "--ctx");
+    let run = ["run", path.to_str().unwrap(), "--ctx", "16777216", "Hi"];
+    refuses(&output(&run), 71, "the model with its session needs");
+    let forced = output(&[&run[..], &["--force"]].concat());
+    refuses(&forced, 71, "a session needs");
 }
 
 #[test]
