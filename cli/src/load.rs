@@ -96,8 +96,7 @@ pub(crate) fn with_session<T>(
 fn reading_ahead<T>(plan: &Plan<'_>, f: impl FnOnce() -> T) -> T {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        let matrices = plan.matrices().map(|matrix| matrix.bytes());
-        scope.spawn(|| read_ahead(matrices, &stop));
+        scope.spawn(|| read_ahead(plan.weights(), &stop));
         let outcome = f();
         stop.store(true, Ordering::Relaxed);
         outcome
