@@ -70,7 +70,6 @@ fn score_f16<W: Lanes, const N: usize>(
     let k = &k.as_chunks::<PAGE>().0[..head];
     for part in 0..PAGE / 16 {
         let mut acc = [[[0.0_f32; 8]; 2]; N];
-        // One count alone is tested in the loop, which then has one exit: sums stay in registers.
         for j in 0..head {
             let k = k[j][part * 16..][..16].as_chunks::<8>().0;
             let k = [W::widen(&k[0]), W::widen(&k[1])];
