@@ -61,6 +61,10 @@ impl Speed {
 
 /// Products of 8-bit numbers for a token of a prompt, which needs no logits.
 fn products_per_token(plan: &Plan<'_>) -> usize {
-    let all = plan.matrices().map(|matrix| matrix.rows() * matrix.len()).sum::<usize>();
-    all - plan.head.rows() * plan.head.len()
+    let of_layer = |i| {
+        let layer = plan.layer(i);
+        let all = [layer.q, layer.k, layer.v, layer.o, layer.gate, layer.up, layer.down];
+        all.iter().map(|matrix| matrix.rows() * matrix.len()).sum::<usize>()
+    };
+    (0..plan.config.layers).map(of_layer).sum()
 }
