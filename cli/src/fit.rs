@@ -6,6 +6,7 @@ use crate::args;
 use crate::boards;
 use crate::exit::{Code, Failure, Outcome};
 use crate::load::{self, megabytes};
+use crate::remote::{self, Begin};
 use dram_boards::{Board, Catalog, Machine, Root};
 use dram_runtime::Limits;
 use dram_runtime::model::{Gguf, Plan};
@@ -44,7 +45,9 @@ pub(crate) fn run(args: &args::Fit) -> Outcome {
     let machine = Machine::read(&root, root.page_bytes());
     let found = boards::select(&mut catalog, args.board.as_deref(), &machine.identity)?;
     let board = found.map(|found| found.board);
-    load::with_gguf(&args.model, |path, gguf| {
+    let begin = remote::is_address(&args.model).then(|| Begin::fetch(&args.model)).transpose()?;
+    let file = begin.as_ref().map(|begin| begin.path().to_string_lossy().into_owned());
+    load::with_gguf(file.as_ref().unwrap_or(&args.model), |path, gguf| {
         let about = load::about(path);
         let mut slots = vec![None; Plan::layers_in(gguf).map_err(&about)?];
         let plan = Plan::new(gguf, &mut slots).map_err(&about)?;

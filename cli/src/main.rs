@@ -18,6 +18,7 @@ mod models;
 mod pack;
 mod prompt;
 mod pull;
+mod remote;
 mod run;
 mod sampling;
 mod screen;

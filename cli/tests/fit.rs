@@ -6,7 +6,11 @@ mod program;
 use program::{MODEL, dram, model, output, printed, scratch, told};
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -115,4 +119,78 @@ fn a_run_takes_what_was_told() {
         sleep(Duration::from_millis(5));
     }
     assert!((0.97..1.03).contains(&(told / peak)), "told {told}, took {peak}");
+}
+
+/// Serves a file on this machine's loopback until the test ends; tells the address and how many
+/// bytes were sent. A server that knows no ranges sends the whole file.
+fn serve(file: Vec<u8>, knows_ranges: bool) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/model.gguf", listener.local_addr().unwrap());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&sent);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+            let lines: Vec<_> = request
+                .by_ref()
+                .map_while(Result::ok)
+                .take_while(|line| !line.is_empty())
+                .collect();
+            let range = lines.iter().find_map(|line| line.strip_prefix("Range: bytes="));
+            let (first, last) = range.unwrap().split_once('-').unwrap();
+            let first: usize = first.parse().unwrap();
+            let last = last.parse::<usize>().unwrap().min(file.len() - 1);
+            let (status, body) = match (lines[0].contains("/model.gguf"), knows_ranges) {
+                (false, _) => ("404 Not Found".to_owned(), &b"no"[..]),
+                (true, false) => ("200 OK".to_owned(), &file[..]),
+                (true, true) => {
+                    let total = file.len();
+                    let head = "206 Partial Content\r\nContent-Range: bytes";
+                    (format!("{head} {first}-{last}/{total}"), &file[first..=last])
+                }
+            };
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all(head.as_bytes());
+            for piece in body.chunks(1 << 16) {
+                if stream.write_all(piece).is_err() {
+                    break;
+                }
+                count.fetch_add(piece.len(), Ordering::Relaxed);
+            }
+        }
+    });
+    (address, sent)
+}
+
+#[test]
+fn the_begin_of_a_remote_file_is_enough() {
+    let (address, sent) = serve(fs::read(model()).unwrap(), true);
+    let temporary = scratch("temporary");
+    let fit = |model: &str| {
+        let args = ["fit", model, "--json", "--board", "raspberry-pi-4b"];
+        let output = dram().env("TMPDIR", &temporary).args(args).output().unwrap();
+        serde_json::from_str::<Value>(&printed(output)).unwrap()
+    };
+    assert_eq!(fit(&address), fit(MODEL));
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    assert!(sent.load(Ordering::Relaxed) < 16 << 20, "{sent:?}");
+    let missing = output(&["fit", &address.replace("model.gguf", "other.gguf")]);
+    assert_eq!(missing.status.code(), Some(66), "{}", told(&missing));
+}
+
+#[test]
+fn a_remote_file_that_tells_nothing_is_refused_before_it_is_all_here() {
+    let cases = [
+        (serve(fs::read(model()).unwrap(), false), 1, "parts"),
+        (serve(b"<!DOCTYPE html><title>404</title>".to_vec(), true), 65, "web page"),
+        (serve(vec![0; 40 << 20], true), 65, "model.gguf"),
+    ];
+    for ((address, sent), code, about) in cases {
+        let refused = output(&["fit", &address]);
+        assert_eq!(refused.status.code(), Some(code), "{}", told(&refused));
+        assert!(told(&refused).contains(about), "{}", told(&refused));
+        assert!(sent.load(Ordering::Relaxed) < 16 << 20, "{sent:?}");
+    }
+    assert_eq!(output(&["fit", "http://127.0.0.1:9/none.gguf"]).status.code(), Some(66));
 }

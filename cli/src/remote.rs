@@ -1,0 +1,129 @@
+//! The begin of a model's file on a server, in a file of the whole one's size.
+//!
+//! A model's sizes and formats are in the first megabytes of its file. The rest is left a hole,
+//! which reads as zeros and takes no room on the disk.
+
+use crate::exit::{Code, Failure, Outcome};
+use dram_runtime::model::{Gguf, Map};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::{env, process};
+
+/// What is asked for at a time, and at most how often: the largest vocabularies have 9 MB.
+const STEP_BYTES: u64 = 3 << 20;
+const MAX_STEPS: u64 = 5;
+/// Longer than any model's file.
+const MAX_BYTES: u64 = 1 << 44;
+
+/// A folder with the begin of a model's file, deleted when this is dropped.
+pub(crate) struct Begin(PathBuf);
+
+/// Whether a model's name is an address.
+pub(crate) fn is_address(model: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| model.starts_with(scheme))
+}
+
+impl Begin {
+    /// The file.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.join("begin.gguf")
+    }
+
+    /// Downloads as much of a file as tells what the model is, and no more than 15 MiB.
+    ///
+    /// # Errors
+    ///
+    /// If `curl` is missing, the server cannot be reached, has no such file or does not send parts
+    /// of files, or the file is not a model's.
+    pub(crate) fn fetch(address: &str) -> Outcome<Self> {
+        let begin = Self::new().map_err(storing)?;
+        let mut file = File::create(begin.path()).map_err(storing)?;
+        let mut fetched = 0;
+        let mut reason = None;
+        for _ in 0..MAX_STEPS {
+            let (bytes, size) = begin.download(address, fetched)?;
+            io::copy(&mut &bytes[..], &mut file).map_err(storing)?;
+            fetched += bytes.len() as u64;
+            file.set_len(size.max(fetched)).map_err(storing)?;
+            match begin.data_start() {
+                Ok(start) if start <= fetched => return Ok(begin),
+                outcome => reason = outcome.err(),
+            }
+            if bytes.is_empty() || fetched >= size {
+                break;
+            }
+        }
+        let late = || Failure::new(Code::BadFile, "its data does not begin in the first 15 MiB");
+        Err(reason.unwrap_or_else(late).about(address))
+    }
+
+    /// A folder of this user alone: others may write beside it.
+    fn new() -> io::Result<Self> {
+        let folder = env::temp_dir().join(format!("dram-begin-{}", process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        DirBuilder::new().mode(0o700).create(&folder)?;
+        Ok(Self(folder))
+    }
+
+    /// The next bytes, and the size of the whole file.
+    fn download(&self, address: &str, from: u64) -> Outcome<(Vec<u8>, u64)> {
+        let headers = self.0.join("headers");
+        let range = format!("{from}-{}", from + STEP_BYTES - 1);
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--fail", "--location", "--max-time", "120"]);
+        curl.args(["--proto", "=http,https", "--range", &range, "--dump-header"]);
+        curl.arg(&headers).args(["--url", address]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = curl.spawn().map_err(|error| {
+            let message = format!("`curl` does not start ({error}); install it, or pull the model");
+            Failure::new(Code::Runtime, message)
+        })?;
+        let mut bytes = Vec::new();
+        let output = child.stdout.take().expect("stdout is piped");
+        // A server that sends the whole file is cut off.
+        let read = output.take(STEP_BYTES + 1).read_to_end(&mut bytes);
+        let ended = child.wait();
+        let told = fs::read_to_string(&headers).unwrap_or_default();
+        let fail = |message: String| Failure::new(Code::Runtime, message).about(address);
+        read.map_err(|error| fail(error.to_string()))?;
+        if bytes.len() as u64 > STEP_BYTES || size(&told).is_none() && !bytes.is_empty() {
+            return Err(fail("the server does not send parts of files; pull the model".into()));
+        }
+        match ended {
+            Ok(status) if status.success() => Ok((bytes, size(&told).unwrap_or(0))),
+            // It has told the reason itself.
+            _ => Err(Failure::new(Code::Missing, "the address gives no file").about(address)),
+        }
+    }
+
+    /// Where the data of the first tensor begins, if what is there can be read as a model.
+    fn data_start(&self) -> Outcome<u64> {
+        let map = Map::open(&self.path())?;
+        let parts = [&*map];
+        let gguf = Gguf::join(&parts)?;
+        let begin = map.as_ptr().addr();
+        let starts = gguf.tensors().map(|tensor| tensor.bytes().as_ptr().addr() - begin);
+        Ok(starts.min().unwrap_or(map.len()) as u64)
+    }
+}
+
+impl Drop for Begin {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The size after the slash of `Content-Range: bytes 0-99/1000`, of the last answer there was.
+fn size(headers: &str) -> Option<u64> {
+    let line = headers.lines().rev().find(|line| {
+        line.split_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case("content-range"))
+    })?;
+    line.rsplit_once('/')?.1.trim().parse().ok().filter(|&size| size <= MAX_BYTES)
+}
+
+fn storing(error: io::Error) -> Failure {
+    let folder = env::temp_dir();
+    Failure::new(Code::Runtime, format!("cannot write to {}: {error}", folder.display()))
+}
