@@ -29,6 +29,9 @@ pub(crate) struct Workload {
 /// A prompt of a dozen tokens, for the time to the first token.
 const SHORT_PROMPT: &str = "The capital of France is a large city, and its name is";
 
+/// Positions that dram makes room for unless told.
+const OUR_CONTEXT: &str = "4096";
+
 /// Whose program it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Maker {
@@ -120,13 +123,15 @@ impl Programs {
         let model = OsString::from(work.model(self.maker));
         let threads = work.threads.to_string();
         let texts = |texts: &[&str]| texts.iter().map(OsString::from).collect::<Vec<_>>();
-        let shared = texts(&["--temp", "0", "-n", "1", "-t", &threads]);
+        let mut shared = texts(&["--temp", "0", "-n", "1", "-t", &threads]);
         let own = match self.maker {
             Maker::Dram => {
                 let plain = ["--weights", &work.weights, "--raw", SHORT_PROMPT];
                 [texts(&["run"]), vec![model], texts(&plain)].concat()
             }
             Maker::Llama => {
+                // Else it makes room for the longest context the model was trained for.
+                shared.extend(texts(&["-c", OUR_CONTEXT]));
                 let plain = ["-no-cnv", "--no-warmup", "-p", SHORT_PROMPT];
                 [texts(&["-m"]), vec![model], texts(&plain)].concat()
             }

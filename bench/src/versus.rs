@@ -204,6 +204,9 @@ impl Contest {
         rows.extend([(&*generate, "GB/s"), ("first_token", "ms")]);
         for (test, unit) in rows {
             let [ours, theirs] = names.map(|name| values(measurements, name, test, unit));
+            if ours.is_empty() || theirs.is_empty() {
+                continue;
+            }
             let ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(a, b)| a / b).collect();
             let (least, most) = range(&ratios);
             let (ours, theirs) = (median(&ours), median(&theirs));
