@@ -7,12 +7,13 @@
 //! madd with s          row 0          | row 1          | …            32 bits
 //! ```
 
-use crate::x86::lanes::{repeat, repeat_pair};
-use crate::x86::product::{Column, Isa, Kind, Source, Unit, add, correction, store};
+use crate::x86::lanes::{self, pair, word};
+use crate::x86::product::{Column, Isa, Kind, Scales, Source, Unit, add};
 use core::arch::x86_64::{
     __m256i, _mm256_abs_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_blend_epi16,
-    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_setzero_ps,
-    _mm256_setzero_si256, _mm256_sign_epi8, _mm256_slli_epi32, _mm256_srli_epi32,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mullo_epi16, _mm256_set1_epi16,
+    _mm256_set1_epi32, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8,
+    _mm256_slli_epi32, _mm256_srli_epi32,
 };
 use dram_quant::{EIGHT, Q8, UNIT};
 
@@ -21,37 +22,35 @@ pub(crate) struct Maddubs;
 
 impl Isa for Maddubs {
     const COLUMNS: usize = 4;
+    const PAIRS: bool = false;
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn pass<S: Source, const R: usize, const N: usize>(
-        w: &mut [S; R],
+    unsafe fn pass<S: Source, const N: usize>(
+        w: &mut S,
         x: Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
     ) {
         let columns = Column::of::<N>(x, first);
-        let mut acc = [[_mm256_setzero_ps(); N]; R];
+        let mut acc = [_mm256_setzero_ps(); N];
         for block in (0..x.len / UNIT).step_by(S::Kind::BLOCK) {
-            let mut sums = [[_mm256_setzero_si256(); N]; R];
-            let mut minima = sums;
+            let mut sums = [_mm256_setzero_si256(); N];
+            let (mut minima, mut scales) = (sums, Scales::zero());
             for i in block..block + S::Kind::BLOCK {
                 // SAFETY: the CPU has the features because this function has them.
-                let w = w.each_mut().map(|w| unsafe { w.unit::<(Self, [[(); N]; R])>(i) });
-                for r in 0..R {
-                    add_products::<S, N>(&mut sums[r], &w[r], &columns, i);
-                    if S::Kind::MIN && S::Kind::BLOCK > 1 {
-                        add_sums(&mut minima[r], w[r].n, &columns, i);
-                    }
+                let (w, of_block) = unsafe { w.unit::<(Self, [(); N])>(i) };
+                scales = of_block;
+                add_products::<S, N>(&mut sums, &w, &columns, i);
+                if S::Kind::MIN && S::Kind::BLOCK > 1 {
+                    add_sums(&mut minima, w.n, &columns, i);
                 }
             }
-            for r in 0..R {
-                // SAFETY: the CPU has the features because this function has them.
-                let scales = unsafe { w[r].scales(block) };
-                add::<S::Kind, N>(&mut acc[r], &scales, &sums[r], &minima[r], &columns, block);
-            }
+            add::<S::Kind, N>(&mut acc, &scales, &sums, &minima, &columns, block);
         }
-        store(y, first, acc);
+        for (y, acc) in y[first..].iter_mut().zip(acc) {
+            lanes::store_floats(y, acc);
+        }
     }
 }
 
@@ -67,13 +66,15 @@ fn add_products<S: Source, const N: usize>(
     i: usize,
 ) {
     if S::Kind::OFFSET != 0 {
-        add_sums(sums, correction::<S::Kind>(S::Kind::OFFSET, w), x, i);
+        let offset = _mm256_set1_epi16(-S::Kind::OFFSET);
+        let offset = if S::Kind::BLOCK == 1 { offset } else { _mm256_mullo_epi16(w.s, offset) };
+        add_sums(sums, offset, x, i);
     }
     for first in (0..8).step_by(S::Kind::DEPTH) {
         let mut deep = [_mm256_setzero_si256(); N];
         for g in first..first + S::Kind::DEPTH {
             for c in 0..N {
-                let products = multiply::<S::Kind>(w.q[g], repeat(&x[c].q[i][g]));
+                let products = multiply::<S::Kind>(w.q[g], _mm256_set1_epi32(word(&x[c].q[i][g])));
                 deep[c] = _mm256_add_epi16(deep[c], products);
             }
         }
@@ -89,7 +90,7 @@ fn add_products<S: Source, const N: usize>(
 #[target_feature(enable = "avx2,fma,f16c")]
 fn add_sums<const N: usize>(sums: &mut [__m256i; N], w: __m256i, x: &[Column<'_>; N], i: usize) {
     for c in 0..N {
-        let products = _mm256_madd_epi16(repeat_pair(x[c].sums[i]), w);
+        let products = _mm256_madd_epi16(_mm256_set1_epi32(pair(x[c].sums[i])), w);
         sums[c] = _mm256_add_epi32(sums[c], products);
     }
 }

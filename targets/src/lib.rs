@@ -55,9 +55,10 @@ fn detected() -> [Option<&'static Kernels>; 2] {
         x86!(
             avx512vnni,
             ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512vnni"],
-            avx512vnni::Dpbusd
+            avx512vnni::Dpbusd,
+            true
         ),
-        x86!(avx2, ["avx2", "fma", "f16c"], avx2::Maddubs),
+        x86!(avx2, ["avx2", "fma", "f16c"], avx2::Maddubs, false),
     ]
 }
 

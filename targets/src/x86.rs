@@ -42,14 +42,14 @@ impl Lanes for F16c {}
 
 /// The table of one instruction set: its name, features and [`product::Isa`].
 macro_rules! x86 {
-    ($name:ident, $features:tt, $isa:ty) => {
+    ($name:ident, $features:tt, $isa:ty, $pairs:literal) => {
         isa!(
             $name,
             is_x86_feature_detected,
             $features,
             x86::F16c,
             true,
-            true,
+            $pairs,
             [
                 Q4_0: x86::q4_0::multiply::<$isa>,
                 Q4_1: x86::q4_1::multiply::<$isa>,

@@ -3,7 +3,7 @@
 use core::arch::x86_64::{
     __m128i, __m256, __m256i, _MM_HINT_T0, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch,
     _mm_srli_si128, _mm_storeu_si128, _mm_unpacklo_epi8, _mm256_cvtepu8_epi16, _mm256_cvtph_ps,
-    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_set1_epi32, _mm256_storeu_ps, _mm256_storeu_si256,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_storeu_ps, _mm256_storeu_si256,
 };
 
 /// `N` bytes at `offset`; the check vanishes where both are constants.
@@ -56,19 +56,17 @@ pub(super) fn pairs(pairs: &[[i16; 2]; 8]) -> __m256i {
     unsafe { _mm256_loadu_si256(pairs.as_ptr().cast()) }
 }
 
-/// Four bytes in every lane of 32 bits.
+/// Four bytes as a lane of 32 bits.
 #[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn repeat(bytes: &[i8; 4]) -> __m256i {
+pub(crate) fn word(bytes: &[i8; 4]) -> i32 {
     // SAFETY: the array is 4 readable bytes and the read needs no alignment.
-    _mm256_set1_epi32(unsafe { bytes.as_ptr().cast::<i32>().read_unaligned() })
+    unsafe { bytes.as_ptr().cast::<i32>().read_unaligned() }
 }
 
-/// A pair of 16-bit integers in every lane of 32 bits.
+/// A pair of 16-bit integers as a lane of 32 bits.
 #[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn repeat_pair(pair: [i16; 2]) -> __m256i {
-    _mm256_set1_epi32(i32::from(pair[0]) & 0xffff | i32::from(pair[1]) << 16)
+pub(crate) fn pair(pair: [i16; 2]) -> i32 {
+    i32::from(pair[0]) & 0xffff | i32::from(pair[1]) << 16
 }
 
 /// Pairs of bytes `(i, i + 8)`.
@@ -105,7 +103,7 @@ pub(super) fn store16(to: &mut [u8; 16], v: __m128i) {
 
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn store_floats(to: &mut [f32; 8], v: __m256) {
+pub(crate) fn store_floats(to: &mut [f32; 8], v: __m256) {
     // SAFETY: the array is 32 writable bytes; the store needs no alignment.
     unsafe { _mm256_storeu_ps(to.as_mut_ptr(), v) }
 }

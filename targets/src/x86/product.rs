@@ -15,7 +15,7 @@ use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
     __m256, __m256i, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_mul_ps,
-    _mm256_mullo_epi16, _mm256_or_si256, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_si256,
+    _mm256_or_si256, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256,
     _mm256_slli_epi16, _mm256_srai_epi16,
 };
 use core::marker::PhantomData;
@@ -63,42 +63,52 @@ pub(crate) trait Tile<const B: usize>: Kind {
 pub(crate) trait Source {
     type Kind: Kind;
 
-    /// Unit `i`; units of a row are asked for in order.
+    /// Unit `i`, and the scales of its block; units of a row are asked for in order.
     ///
     /// One place alone calls it with each `Caller`: then the compiler inlines it, however long.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit;
-
-    /// Scales and minima of the block that begins with unit `i`, whose units were the last that
-    /// were asked for.
-    ///
-    /// # Safety
-    ///
-    /// The CPU must have the features.
-    unsafe fn scales(&self, i: usize) -> Scales;
+    unsafe fn unit<Caller>(&mut self, i: usize) -> (Unit, Scales);
 }
 
 /// How an instruction set multiplies.
 pub(crate) trait Isa {
-    /// The most columns its registers are enough for in a pass: 4, or 8, and then also four and two
-    /// groups of rows.
+    /// The most columns its registers are enough for in a pass: 4 or 8.
     const COLUMNS: usize;
 
-    /// Multiplies `R` groups of rows with columns `first..first + N`, units in order; `y` is
-    /// `(R, columns)`.
+    /// Whether it multiplies two groups of rows in one pass.
+    const PAIRS: bool;
+
+    /// Multiplies eight rows with columns `first..first + N`, units in order; `y` has all columns.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn pass<S: Source, const R: usize, const N: usize>(
-        w: &mut [S; R],
+    unsafe fn pass<S: Source, const N: usize>(
+        w: &mut S,
         x: Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
     );
+
+    /// The same of two groups of eight rows; `y` is `(2, columns)`.
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    unsafe fn pair<S: Source, const N: usize>(
+        w: &mut [S; 2],
+        x: Q8<'_>,
+        first: usize,
+        y: &mut [[f32; EIGHT]],
+    ) {
+        for (w, y) in w.iter_mut().zip(y.chunks_exact_mut(x.count())) {
+            // SAFETY: as the caller promises.
+            unsafe { Self::pass::<S, N>(w, x, first, y) }
+        }
+    }
 }
 
 /// Unit of eight rows in registers, a lane of 32 bits a row.
@@ -115,6 +125,14 @@ pub(crate) struct Unit {
 pub(crate) struct Scales {
     pub d: __m256,
     pub m: __m256,
+}
+
+impl Scales {
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    pub(crate) fn zero() -> Self {
+        Self { d: _mm256_setzero_ps(), m: _mm256_setzero_ps() }
+    }
 }
 
 impl Unit {
@@ -181,7 +199,7 @@ impl<T: Tile<B>, const B: usize> Source for Blocks<'_, T, B> {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit {
+    unsafe fn unit<Caller>(&mut self, i: usize) -> (Unit, Scales) {
         const { assert!(T::BLOCK * UNIT == T::FORMAT.weights()) };
         let unit_bytes = const { B * EIGHT / T::BLOCK };
         let bytes = self.blocks.as_flattened();
@@ -202,18 +220,9 @@ impl<T: Tile<B>, const B: usize> Source for Blocks<'_, T, B> {
             Order::Rows => &self.scratch,
         };
         // SAFETY: the CPU has the features because this function has them.
-        unsafe { self.tile.unit::<Caller>(tile, i) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn scales(&self, i: usize) -> Scales {
-        let tile = match self.order {
-            Order::Tiles => &self.blocks.as_chunks().0[i / T::BLOCK],
-            Order::Rows => &self.scratch,
-        };
-        // SAFETY: the CPU has the features because this function has them.
-        unsafe { T::scales(tile) }
+        let scales = unsafe { T::scales(tile) };
+        // SAFETY: as above.
+        (unsafe { self.tile.unit::<Caller>(tile, i) }, scales)
     }
 }
 
@@ -230,15 +239,10 @@ impl<K: Kind> Source for Unpacked<'_, K> {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, i: usize) -> Unit {
-        Unit::from_panel(self.panel, self.first + i)
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn scales(&self, i: usize) -> Scales {
+    unsafe fn unit<Caller>(&mut self, i: usize) -> (Unit, Scales) {
         let i = self.first + i;
-        Scales { d: floats(&self.panel.d[i]), m: floats(&self.panel.m[i]) }
+        let (d, m) = (floats(&self.panel.d[i]), floats(&self.panel.m[i]));
+        (Unit::from_panel(self.panel, i), Scales { d, m })
     }
 }
 
@@ -258,64 +262,60 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
         Order::Rows => y.len() <= 4 || y.len() == I::COLUMNS,
     };
     if few && w.next.is_none() {
-        return columns::<I, _>(&mut [Blocks::<T, B>::new(&w)], x, 0, y);
+        return columns::<I, _>(&mut Blocks::<T, B>::new(&w), x, 0, y);
     }
     let units = x.len / UNIT;
     for (group, w) in core::iter::once(&w).chain(w.next).enumerate() {
         let mut source = Blocks::<T, B>::new(w);
-        for first in (0..units).step_by(T::BLOCK) {
-            for i in first..first + T::BLOCK {
-                // SAFETY: the CPU has the features because this function has them.
-                unsafe { source.unit::<I>(i) }.to_panel(panel, group * units + i);
-            }
-            // SAFETY: as above.
-            let scales = unsafe { source.scales(first) };
-            store_floats(&mut panel.d[group * units + first], scales.d);
-            store_floats(&mut panel.m[group * units + first], scales.m);
+        for i in 0..units {
+            // SAFETY: the CPU has the features because this function has them.
+            let (unit, scales) = unsafe { source.unit::<I>(i) };
+            unit.to_panel(panel, group * units + i);
+            store_floats(&mut panel.d[group * units + i], scales.d);
+            store_floats(&mut panel.m[group * units + i], scales.m);
         }
     }
     panel_product::<I, T>(panel, x, y);
 }
 
 /// Multiplies a panel of one or two groups with every column.
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
     let (units, count) = (x.len / UNIT, x.count());
     let mut groups = [0, units].map(|first| Unpacked::<K> { panel, first, kind: PhantomData });
-    // Two groups share each load of activations; with factors they are too much for registers.
-    let share = I::COLUMNS == 8 && !K::HALVES && y.len() > count;
-    let both = if share { count / 4 * 4 } else { 0 };
-    for first in (0..both).step_by(4) {
+    let both = if I::PAIRS && y.len() > count { count / 8 * 8 } else { 0 };
+    for first in (0..both).step_by(8) {
         // SAFETY: `I` is named only by the table that has its features.
-        unsafe { I::pass::<_, 2, 4>(&mut groups, x, first, y) };
+        unsafe { I::pair::<_, 8>(&mut groups, x, first, y) };
     }
-    for (y, group) in y.chunks_exact_mut(count).zip(groups) {
-        columns::<I, _>(&mut [group], x, both, y);
+    for (y, mut group) in y.chunks_exact_mut(count).zip(groups) {
+        columns::<I, _>(&mut group, x, both, y);
     }
 }
 
 /// Multiplies a group with columns `first..`, as many in a pass as there are registers for.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn columns<I: Isa, S: Source>(w: &mut [S; 1], x: Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
+fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
     let mut first = first;
     while I::COLUMNS == 8 && y.len() - first >= 8 {
         // SAFETY: `I` is named only by the table that has its features.
-        unsafe { I::pass::<S, 1, 8>(w, x, first, y) };
+        unsafe { I::pass::<S, 8>(w, x, first, y) };
         first += 8;
     }
     while y.len() - first >= 4 {
         // SAFETY: as above.
-        unsafe { I::pass::<S, 1, 4>(w, x, first, y) };
+        unsafe { I::pass::<S, 4>(w, x, first, y) };
         first += 4;
     }
     match y.len() - first {
         // SAFETY: as above.
-        3 => unsafe { I::pass::<S, 1, 3>(w, x, first, y) },
+        3 => unsafe { I::pass::<S, 3>(w, x, first, y) },
         // SAFETY: as above.
-        2 => unsafe { I::pass::<S, 1, 2>(w, x, first, y) },
+        2 => unsafe { I::pass::<S, 2>(w, x, first, y) },
         // SAFETY: as above.
-        1 => unsafe { I::pass::<S, 1, 1>(w, x, first, y) },
+        1 => unsafe { I::pass::<S, 1>(w, x, first, y) },
         _ => {}
     }
 }
@@ -325,8 +325,8 @@ fn columns<I: Isa, S: Source>(w: &mut [S; 1], x: Q8<'_>, first: usize, y: &mut [
 pub(crate) struct Column<'a> {
     /// `(units, 8 groups, 4)`
     pub q: &'a [[[i8; 4]; 8]],
-    d: &'a [f32],
-    ds: &'a [f32],
+    pub d: &'a [f32],
+    pub ds: &'a [f32],
     /// Of each half of a unit.
     pub sums: &'a [[i16; 2]],
 }
@@ -336,27 +336,23 @@ impl<'a> Column<'a> {
     #[inline(always)]
     pub(crate) fn of<const N: usize>(x: Q8<'a>, first: usize) -> [Self; N] {
         let units = x.len / UNIT;
+        let q = x.q.as_chunks().0.as_chunks().0;
         let mut columns = [Self { q: &[], d: &[], ds: &[], sums: &[] }; N];
         for (c, column) in columns.iter_mut().enumerate() {
-            let x = x.columns(first + c, 1);
-            let q = &x.q.as_chunks().0.as_chunks().0[..units];
-            *column = Self { q, d: &x.d[..units], ds: &x.ds[..units], sums: &x.sums[..units] };
+            let start = (first + c) * units;
+            *column = Self {
+                q: &q[start..][..units],
+                d: &x.d[start..][..units],
+                ds: &x.ds[start..][..units],
+                sums: &x.sums[start..][..units],
+            };
         }
         columns
     }
 }
 
-/// What the sums of activations in both halves of a unit are multiplied with so that integers
-/// become smaller by `offset`.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn correction<K: Kind>(offset: i16, w: &Unit) -> __m256i {
-    let offset = _mm256_set1_epi16(-offset);
-    if K::BLOCK == 1 { offset } else { _mm256_mullo_epi16(w.s, offset) }
-}
-
-/// Adds the block that begins with unit `i` of each column, whose integer sums are `sums`, to the
-/// outputs `acc`. `minima` are the sums with factors of the minimum where units have factors.
+/// Adds the block that begins with unit `i` of each column to the outputs, as
+/// [`dram_quant::Unpacked`] defines it.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn add<K: Kind, const N: usize>(
@@ -376,22 +372,6 @@ pub(crate) fn add<K: Kind, const N: usize>(
                 _ => _mm256_mul_ps(_mm256_cvtepi32_ps(minima[c]), dx),
             };
             acc[c] = _mm256_fmadd_ps(w.m, minima, acc[c]);
-        }
-    }
-}
-
-/// Writes the outputs of columns `first..first + N`.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn store<const R: usize, const N: usize>(
-    y: &mut [[f32; EIGHT]],
-    first: usize,
-    acc: [[__m256; N]; R],
-) {
-    let columns = y.len() / R;
-    for r in 0..R {
-        for c in 0..N {
-            store_floats(&mut y[r * columns + first + c], acc[r][c]);
         }
     }
 }
