@@ -3,6 +3,7 @@
 use crate::args::{self, Kv, Weights};
 use crate::exit::{Code, Failure, Outcome};
 use crate::models;
+use crate::pin::keep_to;
 use dram_boards::{Cores, Memory, Root};
 use dram_quant::Order;
 use dram_runtime::model::{Gguf, Map, Plan, read_ahead};
@@ -55,7 +56,11 @@ pub(crate) fn with_session<T>(
     kernels: &'static Kernels,
     f: impl FnOnce(&Model<'_>, &mut Session<'_>) -> Outcome<T>,
 ) -> Outcome<T> {
+    let fast = Cores::read(&Root::system()).fast().cpus;
     let threads = load.threads.map_or_else(default_threads, NonZero::get);
+    if threads <= fast.len() && fast.len() < all_threads() {
+        keep_to(&fast);
+    }
     let maps = Map::open_all(path).map_err(about(path))?;
     view(path, &maps, |header| {
         let about = about(path);

@@ -16,6 +16,7 @@ mod interrupt;
 mod load;
 mod models;
 mod pack;
+mod pin;
 mod prompt;
 mod pull;
 mod remote;
