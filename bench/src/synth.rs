@@ -1,15 +1,17 @@
 //! Model files of the exact shapes and formats that people download, with random weights: as fast
 //! or slow to run as the real ones, and made in seconds where those cannot be had.
 
+mod describe;
 mod header;
 mod mix;
 mod shape;
 mod vocabulary;
 mod weights;
 
+use describe::describe;
 use header::{ALIGNMENT, Header};
 use mix::Mix;
-use shape::{CONTEXT, HEAD_LEN, Shape, Tensor};
+use shape::{Shape, Tensor};
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -75,28 +77,6 @@ fn write(
         return done;
     }
     fs::rename(&part, out)
-}
-
-fn describe(shape: &Shape, mix: Mix, header: &mut Header) {
-    let architecture = shape.family.architecture();
-    header.text("general.architecture", architecture);
-    header.text("general.name", &format!("random weights in the shape of {}", shape.name));
-    header.u32("general.file_type", mix.file_type());
-    header.u32("general.quantization_version", 2);
-    let numbers = [
-        ("block_count", shape.layers as u32),
-        ("context_length", CONTEXT),
-        ("embedding_length", shape.width as u32),
-        ("feed_forward_length", shape.hidden as u32),
-        ("attention.head_count", shape.heads as u32),
-        ("attention.head_count_kv", shape.kv_heads as u32),
-        ("rope.dimension_count", HEAD_LEN as u32),
-    ];
-    for (key, number) in numbers {
-        header.u32(&format!("{architecture}.{key}"), number);
-    }
-    header.f32(&format!("{architecture}.rope.freq_base"), shape.rope_base);
-    header.f32(&format!("{architecture}.attention.layer_norm_rms_epsilon"), shape.eps);
 }
 
 /// Writes every tensor's data, from byte `data` of the file on; threads take pieces in turn.

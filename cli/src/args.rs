@@ -249,7 +249,10 @@ pub(crate) struct Fit {
     /// file
     #[arg(long, value_name = "NAME|FILE")]
     pub board: Option<String>,
-    /// Print one JSON object
+    /// Tell of every board that is known, in one line each
+    #[arg(long, conflicts_with = "board")]
+    pub all: bool,
+    /// Print one JSON object, or an array with --all
     #[arg(long)]
     pub json: bool,
     /// Positions of prompt and answer together; 4096 or what the model was trained for

@@ -43,24 +43,70 @@ pub(crate) fn run(args: &args::Fit) -> Outcome {
     let (mut catalog, errors) = Catalog::load(&root);
     errors.iter().for_each(|error| eprintln!("dram: {error}"));
     let machine = Machine::read(&root, root.page_bytes());
-    let found = boards::select(&mut catalog, args.board.as_deref(), &machine.identity)?;
-    let board = found.map(|found| found.board);
     let begin = remote::is_address(&args.model).then(|| Begin::fetch(&args.model)).transpose()?;
     let file = begin.as_ref().map(|begin| begin.path().to_string_lossy().into_owned());
-    load::with_gguf(file.as_ref().unwrap_or(&args.model), |path, gguf| {
-        let about = load::about(path);
-        let mut slots = vec![None; Plan::layers_in(gguf).map_err(&about)?];
-        let plan = Plan::new(gguf, &mut slots).map_err(&about)?;
+    let model = file.as_ref().unwrap_or(&args.model);
+    if args.all {
+        let known = catalog.boards().iter().filter(|board| !board.is_generic());
+        return on_all(args, model, &known.collect::<Vec<_>>());
+    }
+    let found = boards::select(&mut catalog, args.board.as_deref(), &machine.identity)?;
+    let board = found.map(|found| found.board);
+    with_plan(model, |gguf, plan| {
         let own = args.board.is_none().then_some(&machine);
-        let needs = Needs::new(gguf, &plan, args, threads(board, own))?;
+        let needs = Needs::new(gguf, plan, args, threads(board, own))?;
         let fits = fits(&needs, board.filter(|_| own.is_none()), &machine)?;
-        let speed = board.map(|board| Speed::predict(board, &plan));
+        let speed = board.map(|board| Speed::predict(board, plan));
         let mut out = io::stdout().lock();
         match args.json {
             true => writeln!(out, "{:#}", to_json(&needs, board, &fits, speed.as_ref()))?,
             false => print(&mut out, &needs, board, &fits, speed.as_ref())?,
         }
         refuse(&needs, &fits)
+    })
+}
+
+/// Tells of every board that is known, a line or an object each.
+fn on_all(args: &args::Fit, model: &str, boards: &[&Board]) -> Outcome {
+    with_plan(model, |gguf, plan| {
+        let mut objects = Vec::new();
+        let mut out = io::stdout().lock();
+        for board in boards {
+            let needs = Needs::new(gguf, plan, args, threads(Some(board), None))?;
+            let sizes = board.memory_mib.iter();
+            let fits = sizes.map(|&mib| needs.fit(Some(mib), Board::usable_bytes(mib)));
+            let fits: Vec<Fit> = fits.collect::<Outcome<_>>()?;
+            let speed = Speed::predict(board, plan);
+            if args.json {
+                objects.push(to_json(&needs, Some(board), &fits, Some(&speed)));
+            } else {
+                let least = least(&fits, needs.limits.context);
+                writeln!(out, "{:30} {least}; {}", board.name, speed.line())?;
+            }
+        }
+        if args.json {
+            writeln!(out, "{:#}", Value::from(objects))?;
+        }
+        Ok(())
+    })
+}
+
+/// The least memory that holds a context, or the longest context of the most memory.
+fn least(fits: &[Fit], context: usize) -> String {
+    let holds = |fit: &&Fit| fit.context.is_some_and(|longest| longest >= context);
+    match (fits.iter().find(holds), fits.last()) {
+        (Some(fit), _) => format!("fits {}", fit.name()),
+        (None, Some(fit)) => format!("{} {}", fit.name(), fit.verdict(context)),
+        (None, None) => "memory not known".into(),
+    }
+}
+
+/// Lends a model's plan.
+fn with_plan<T>(model: &str, f: impl FnOnce(&Gguf<'_>, &Plan<'_>) -> Outcome<T>) -> Outcome<T> {
+    load::with_gguf(model, |path, gguf| {
+        let about = load::about(path);
+        let mut slots = vec![None; Plan::layers_in(gguf).map_err(&about)?];
+        f(gguf, &Plan::new(gguf, &mut slots).map_err(&about)?)
     })
 }
 

@@ -4,9 +4,10 @@
 //! which reads as zeros and takes no room on the disk.
 
 use crate::exit::{Code, Failure, Outcome};
-use dram_runtime::model::{Gguf, Map};
+use dram_runtime::model::{Gguf, Map, Tensor};
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -41,15 +42,21 @@ impl Begin {
     pub(crate) fn fetch(address: &str) -> Outcome<Self> {
         let begin = Self::new().map_err(storing)?;
         let mut file = File::create(begin.path()).map_err(storing)?;
-        let mut fetched = 0;
-        let mut reason = None;
+        let (mut fetched, mut reason) = (0, None);
         for _ in 0..MAX_STEPS {
-            let (bytes, size) = begin.download(address, fetched)?;
-            io::copy(&mut &bytes[..], &mut file).map_err(storing)?;
+            let (bytes, size) = begin.download(address, fetched..fetched + STEP_BYTES)?;
+            file.write_all(&bytes).map_err(storing)?;
             fetched += bytes.len() as u64;
             file.set_len(size.max(fetched)).map_err(storing)?;
-            match begin.data_start() {
-                Ok(start) if start <= fetched => return Ok(begin),
+            match begin.places() {
+                Ok((start, factors)) if start <= fetched => {
+                    if factors.end > fetched {
+                        let (bytes, _) = begin.download(address, factors.clone())?;
+                        file.seek(SeekFrom::Start(factors.start)).map_err(storing)?;
+                        file.write_all(&bytes).map_err(storing)?;
+                    }
+                    return Ok(begin);
+                }
                 outcome => reason = outcome.err(),
             }
             if bytes.is_empty() || fetched >= size {
@@ -68,10 +75,11 @@ impl Begin {
         Ok(Self(folder))
     }
 
-    /// The next bytes, and the size of the whole file.
-    fn download(&self, address: &str, from: u64) -> Outcome<(Vec<u8>, u64)> {
+    /// Some bytes, and the size of the whole file.
+    fn download(&self, address: &str, bytes: Range<u64>) -> Outcome<(Vec<u8>, u64)> {
         let headers = self.0.join("headers");
-        let range = format!("{from}-{}", from + STEP_BYTES - 1);
+        let most = bytes.end - bytes.start;
+        let range = format!("{}-{}", bytes.start, bytes.end - 1);
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", "--fail", "--location", "--max-time", "120"]);
         curl.args(["--proto", "=http,https", "--range", &range, "--dump-header"]);
@@ -83,12 +91,12 @@ impl Begin {
         let mut bytes = Vec::new();
         let output = child.stdout.take().expect("stdout is piped");
         // A server that sends the whole file is cut off.
-        let read = output.take(STEP_BYTES + 1).read_to_end(&mut bytes);
+        let read = output.take(most + 1).read_to_end(&mut bytes);
         let ended = child.wait();
         let told = fs::read_to_string(&headers).unwrap_or_default();
         let fail = |message: String| Failure::new(Code::Runtime, message).about(address);
         read.map_err(|error| fail(error.to_string()))?;
-        if bytes.len() as u64 > STEP_BYTES || size(&told).is_none() && !bytes.is_empty() {
+        if bytes.len() as u64 > most || size(&told).is_none() && !bytes.is_empty() {
             return Err(fail("the server does not send parts of files; pull the model".into()));
         }
         match ended {
@@ -98,14 +106,23 @@ impl Begin {
         }
     }
 
-    /// Where the data of the first tensor begins, if what is there can be read as a model.
-    fn data_start(&self) -> Outcome<u64> {
+    /// Where the data of the first tensor begins, and where the only tensor lies whose numbers say
+    /// what the model is; both if what is there can be read as a model.
+    fn places(&self) -> Outcome<(u64, Range<u64>)> {
         let map = Map::open(&self.path())?;
         let parts = [&*map];
         let gguf = Gguf::join(&parts)?;
         let begin = map.as_ptr().addr();
-        let starts = gguf.tensors().map(|tensor| tensor.bytes().as_ptr().addr() - begin);
-        Ok(starts.min().unwrap_or(map.len()) as u64)
+        let place = |tensor: Tensor<'_>| {
+            let start = tensor.bytes().as_ptr().addr() - begin;
+            start as u64..(start + tensor.bytes().len()) as u64
+        };
+        let start = gguf.tensors().map(|tensor| place(tensor).start).min();
+        let factors = gguf.tensor("rope_freqs.weight").map_or(0..0, place);
+        if factors.end - factors.start > STEP_BYTES {
+            return Err(Failure::new(Code::BadFile, "tensor \"rope_freqs.weight\" is too long"));
+        }
+        Ok((start.unwrap_or(map.len() as u64), factors))
     }
 }
 

@@ -2,17 +2,21 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod program;
+mod synth;
 
-use program::{MODEL, dram, model, output, printed, scratch, told};
+use program::{MODEL, dram, fetched, model, output, printed, scratch, told};
 use serde_json::{Value, json};
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
+use synth::{Mix, write_begin};
 
 fn fit(args: &[&str]) -> Value {
     let output = dram().args(["fit", MODEL, "--json"]).args(args).output().unwrap();
@@ -123,11 +127,13 @@ fn a_run_takes_what_was_told() {
 
 /// Serves a file on this machine's loopback until the test ends; tells the address and how many
 /// bytes were sent. A server that knows no ranges sends the whole file.
-fn serve(file: Vec<u8>, knows_ranges: bool) -> (String, Arc<AtomicUsize>) {
+fn serve(file: PathBuf, knows_ranges: bool) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/model.gguf", listener.local_addr().unwrap());
     let sent = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&sent);
+    let file = File::open(file).unwrap();
+    let total = file.metadata().unwrap().len();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -139,21 +145,23 @@ fn serve(file: Vec<u8>, knows_ranges: bool) -> (String, Arc<AtomicUsize>) {
                 .collect();
             let range = lines.iter().find_map(|line| line.strip_prefix("Range: bytes="));
             let (first, last) = range.unwrap().split_once('-').unwrap();
-            let first: usize = first.parse().unwrap();
-            let last = last.parse::<usize>().unwrap().min(file.len() - 1);
+            let (first, last): (u64, u64) = (first.parse().unwrap(), last.parse().unwrap());
+            let last = last.min(total - 1);
             let (status, body) = match (lines[0].contains("/model.gguf"), knows_ranges) {
-                (false, _) => ("404 Not Found".to_owned(), &b"no"[..]),
-                (true, false) => ("200 OK".to_owned(), &file[..]),
+                (false, _) => ("404 Not Found".to_owned(), 0..0),
+                (true, false) => ("200 OK".to_owned(), 0..total),
                 (true, true) => {
-                    let total = file.len();
                     let head = "206 Partial Content\r\nContent-Range: bytes";
-                    (format!("{head} {first}-{last}/{total}"), &file[first..=last])
+                    (format!("{head} {first}-{last}/{total}"), first..last + 1)
                 }
             };
-            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
+            let length = body.end - body.start;
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n");
             let _ = stream.write_all(head.as_bytes());
-            for piece in body.chunks(1 << 16) {
-                if stream.write_all(piece).is_err() {
+            for start in body.clone().step_by(1 << 16) {
+                let mut piece = vec![0; (body.end - start).min(1 << 16) as usize];
+                file.read_exact_at(&mut piece, start).unwrap();
+                if stream.write_all(&piece).is_err() {
                     break;
                 }
                 count.fetch_add(piece.len(), Ordering::Relaxed);
@@ -165,7 +173,7 @@ fn serve(file: Vec<u8>, knows_ranges: bool) -> (String, Arc<AtomicUsize>) {
 
 #[test]
 fn the_begin_of_a_remote_file_is_enough() {
-    let (address, sent) = serve(fs::read(model()).unwrap(), true);
+    let (address, sent) = serve(model(), true);
     let temporary = scratch("temporary");
     let fit = |model: &str| {
         let args = ["fit", model, "--json", "--board", "raspberry-pi-4b"];
@@ -179,12 +187,27 @@ fn the_begin_of_a_remote_file_is_enough() {
     assert_eq!(missing.status.code(), Some(66), "{}", told(&missing));
 }
 
+/// Its rotary factors lie wherever the file's maker has put them.
+#[test]
+fn the_factors_of_a_remote_llama_are_fetched_from_where_they_are() {
+    let path = scratch("llama").join("model.gguf");
+    write_begin("r1:8b", Mix::Q4_K_M, &fetched().join("vocab"), &path);
+    let (address, sent) = serve(path.clone(), true);
+    let fit = |model: &str| printed(output(&["fit", model, "--all"]));
+    assert_eq!(fit(&address), fit(path.to_str().unwrap()));
+    assert!(sent.load(Ordering::Relaxed) < 16 << 20, "{sent:?}");
+}
+
 #[test]
 fn a_remote_file_that_tells_nothing_is_refused_before_it_is_all_here() {
+    let folder = scratch("files");
+    let (page, zeros) = (folder.join("page"), folder.join("zeros"));
+    fs::write(&page, b"<!DOCTYPE html><title>404</title>").unwrap();
+    File::create(&zeros).unwrap().set_len(40 << 20).unwrap();
     let cases = [
-        (serve(fs::read(model()).unwrap(), false), 1, "parts"),
-        (serve(b"<!DOCTYPE html><title>404</title>".to_vec(), true), 65, "web page"),
-        (serve(vec![0; 40 << 20], true), 65, "model.gguf"),
+        (serve(model(), false), 1, "parts"),
+        (serve(page, true), 65, "web page"),
+        (serve(zeros, true), 65, "model.gguf"),
     ];
     for ((address, sent), code, about) in cases {
         let refused = output(&["fit", &address]);
@@ -193,4 +216,14 @@ fn a_remote_file_that_tells_nothing_is_refused_before_it_is_all_here() {
         assert!(sent.load(Ordering::Relaxed) < 16 << 20, "{sent:?}");
     }
     assert_eq!(output(&["fit", "http://127.0.0.1:9/none.gguf"]).status.code(), Some(66));
+}
+
+#[test]
+fn all_boards_are_told_of_in_a_line_each() {
+    let text = printed(output(&["fit", MODEL, "--all"]));
+    assert_eq!(text.lines().count(), 15);
+    let line = text.lines().find(|line| line.starts_with("Raspberry Pi 5 ")).unwrap();
+    assert!(line.contains("fits 1 GB") && line.contains("tokens/s predicted"), "{line}");
+    let one = fit(&["--board", "raspberry-pi-5"]);
+    assert!(fit(&["--all"]).as_array().unwrap().contains(&one));
 }

@@ -40,6 +40,15 @@ impl Speed {
         })
     }
 
+    /// In a few words.
+    pub(super) fn line(&self) -> String {
+        let decode = self.decode.zip(self.bandwidth.as_ref());
+        decode.map_or_else(String::new, |(decode, bandwidth)| {
+            let sign = if bandwidth.basis == Basis::Theoretical { "less than " } else { "" };
+            format!("{sign}{decode:.1} tokens/s predicted")
+        })
+    }
+
     pub(super) fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let (Some(decode), Some(bandwidth)) = (self.decode, &self.bandwidth) else {
             return writeln!(out, "speed      not predicted: the board's memory was not measured");
