@@ -12,6 +12,12 @@ use dram_quant::Q8Mut;
 /// How an instruction set turns half floats into floats; exact, so every way gives equal bits.
 pub(crate) trait Widen {
     fn widen(halves: &[u16; 8]) -> [f32; 8];
+
+    /// The same of the upper halves of floats.
+    #[inline(always)]
+    fn widen_bf16(halves: &[u16; 8]) -> [f32; 8] {
+        halves.map(|half| f32::from_bits(u32::from(half) << 16))
+    }
 }
 
 /// [`Widen`] in integer operations, for any CPU.

@@ -62,12 +62,13 @@ pub(crate) fn float_rows<W: Widen>(w: &[u8], format: Format, x: &[f32], y: &mut 
     match format {
         Format::F32 => dots(w.as_chunks().0, |w| w.map(f32::from_le_bytes), x, y),
         Format::F16 => dots(w.as_chunks().0, |w| W::widen(&w.map(u16::from_le_bytes)), x, y),
-        _ => dots(w.as_chunks().0, |w| w.map(bf16_to_f32), x, y),
+        _ => dots(w.as_chunks().0, |w| W::widen_bf16(&w.map(u16::from_le_bytes)), x, y),
     }
 }
 
-/// Multiplies rows of elements of `B` bytes with every column, four rows at once while there are
-/// so many: their sums do not wait for each other. `widen` reads eight weights.
+/// Multiplies rows of elements of `B` bytes with every column: two rows with four columns while
+/// there are so many, else four rows with one, so that sums do not wait for each other and a
+/// widened weight serves all columns. `widen` reads eight weights.
 #[inline(always)]
 fn dots<const B: usize>(
     w: &[[u8; B]],
@@ -76,49 +77,74 @@ fn dots<const B: usize>(
     y: &mut [[f32; EIGHT]],
 ) {
     let len = x.len() / y.len();
-    for (x, y) in x.chunks_exact(len).zip(y) {
-        for (rows, y) in w.chunks(4 * len).zip(y.as_chunks_mut::<4>().0) {
-            if rows.len() == 4 * len {
-                *y = dot(core::array::from_fn(|r| &rows[r * len..][..len]), &widen, x);
-                continue;
-            }
-            for (row, y) in rows.chunks_exact(len).zip(y) {
-                [*y] = dot([row], &widen, x);
-            }
+    let (fours, ones) = y.as_chunks_mut::<4>();
+    let (x, rest) = x.split_at(4 * fours.len() * len);
+    for (x, y) in x.chunks_exact(4 * len).zip(fours) {
+        columns::<2, 4, B>(w, &widen, core::array::from_fn(|c| &x[c * len..][..len]), y);
+    }
+    for (x, y) in rest.chunks_exact(len).zip(ones) {
+        columns::<4, 1, B>(w, &widen, [x], core::array::from_mut(y));
+    }
+}
+
+/// The products of all rows, `R` at once while there are so many, with `C` columns.
+#[inline(always)]
+fn columns<const R: usize, const C: usize, const B: usize>(
+    w: &[[u8; B]],
+    widen: impl Fn(&[[u8; B]; 8]) -> [f32; 8],
+    x: [&[f32]; C],
+    y: &mut [[f32; EIGHT]; C],
+) {
+    let len = x[0].len();
+    let row = |r: usize| &w[r * len..][..len];
+    let (rows, mut first) = (w.len() / len, 0);
+    while first + R <= rows {
+        let sums = dot::<R, C, B>(core::array::from_fn(|r| row(first + r)), &widen, x);
+        for (y, sums) in y.iter_mut().zip(sums) {
+            y[first..first + R].copy_from_slice(&sums);
+        }
+        first += R;
+    }
+    for r in first..rows {
+        let sums = dot::<1, C, B>([row(r)], &widen, x);
+        for (y, [sum]) in y.iter_mut().zip(sums) {
+            y[r] = sum;
         }
     }
 }
 
-/// The products of `R` rows with one column.
+/// The products of `R` rows with `C` columns.
 #[inline(always)]
-fn dot<const R: usize, const B: usize>(
+fn dot<const R: usize, const C: usize, const B: usize>(
     rows: [&[[u8; B]]; R],
     widen: impl Fn(&[[u8; B]; 8]) -> [f32; 8],
-    x: &[f32],
-) -> [f32; R] {
-    let (eights, rest) = x.as_chunks::<8>();
-    let rows = rows.map(|row| row.split_at(8 * eights.len()));
-    let heads = rows.map(|row| &row.0.as_chunks::<8>().0[..eights.len()]);
-    let mut lanes = [[0.0; 8]; R];
-    for (j, x) in eights.iter().enumerate() {
+    x: [&[f32]; C],
+) -> [[f32; R]; C] {
+    let count = x[0].len() / 8;
+    let x = x.map(|x| x.split_at(8 * count));
+    let rows = rows.map(|row| row.split_at(8 * count));
+    let eights = x.map(|x| &x.0.as_chunks::<8>().0[..count]);
+    let heads = rows.map(|row| &row.0.as_chunks::<8>().0[..count]);
+    let mut lanes = [[[0.0; 8]; R]; C];
+    for j in 0..count {
         for r in 0..R {
             let w = widen(&heads[r][j]);
-            for l in 0..8 {
-                lanes[r][l] = fma(w[l], x[l], lanes[r][l]);
+            for c in 0..C {
+                for l in 0..8 {
+                    lanes[c][r][l] = fma(w[l], eights[c][j][l], lanes[c][r][l]);
+                }
             }
         }
     }
     for r in 0..R {
         let mut last = [[0; B]; 8];
-        last[..rest.len()].copy_from_slice(rows[r].1);
-        for ((lane, w), x) in lanes[r].iter_mut().zip(widen(&last)).zip(rest) {
-            *lane = fma(w, *x, *lane);
+        last[..rows[r].1.len()].copy_from_slice(rows[r].1);
+        let last = widen(&last);
+        for c in 0..C {
+            for ((lane, w), x) in lanes[c][r].iter_mut().zip(last).zip(x[c].1) {
+                *lane = fma(w, *x, *lane);
+            }
         }
     }
-    lanes.map(tree)
-}
-
-#[inline(always)]
-fn bf16_to_f32(bytes: [u8; 2]) -> f32 {
-    f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
+    lanes.map(|rows| rows.map(tree))
 }

@@ -21,7 +21,9 @@ mod tile;
 
 use crate::attention::Lanes;
 use crate::float::Widen;
-use core::arch::x86_64::{_mm_loadu_si128, _mm256_cvtph_ps};
+use core::arch::x86_64::{
+    _mm_loadu_si128, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_slli_epi32,
+};
 
 /// [`Widen`] in one instruction.
 pub(crate) struct F16c;
@@ -35,6 +37,18 @@ impl Widen for F16c {
         let floats = unsafe { _mm256_cvtph_ps(halves) };
         // SAFETY: a vector of 8 floats has the size and every valid state of the array.
         unsafe { core::mem::transmute(floats) }
+    }
+
+    #[inline(always)]
+    fn widen_bf16(halves: &[u16; 8]) -> [f32; 8] {
+        // SAFETY: 8 halves are 16 readable bytes; the load needs no alignment.
+        let halves = unsafe { _mm_loadu_si128(halves.as_ptr().cast()) };
+        // SAFETY: only functions compiled with "avx2" name this type, in the `isa!` lines of x86.
+        let halves = unsafe { _mm256_cvtepu16_epi32(halves) };
+        // SAFETY: as above.
+        let bits = unsafe { _mm256_slli_epi32::<16>(halves) };
+        // SAFETY: a vector of 8 integers has the size of the array, whose every state is valid.
+        unsafe { core::mem::transmute(bits) }
     }
 }
 
