@@ -6,7 +6,11 @@
 )]
 
 pub(crate) mod any;
+pub(crate) mod column;
 pub(crate) mod lanes;
+mod panel;
+#[macro_use]
+pub(crate) mod pass;
 pub(crate) mod product;
 pub(crate) mod q4_0;
 pub(crate) mod q4_1;
@@ -14,6 +18,8 @@ pub(crate) mod q4_k;
 pub(crate) mod q5_k;
 pub(crate) mod q6_k;
 pub(crate) mod q8_0;
+pub(crate) mod source;
+pub(crate) mod step;
 mod tile;
 
 use crate::attention::Lanes;
@@ -56,12 +62,9 @@ macro_rules! arm {
                 Q4_0: arm::q4_0::multiply::<$isa>,
                 Q4_1: arm::q4_1::multiply::<$isa>,
                 Q8_0: arm::q8_0::multiply::<$isa>,
-                Q4_K: scalar::product,
-                Q5_K: scalar::product,
-                Q6_K: scalar::product,
-                Q2_K: scalar::product,
-                Q3_K: scalar::product,
-                IQ4_XS: scalar::product,
+                Q4_K: arm::q4_k::multiply::<$isa>,
+                Q5_K: arm::q5_k::multiply::<$isa>,
+                Q6_K: arm::q6_k::multiply::<$isa>,
                 _: arm::any::multiply::<$isa>,
             ]
         )

@@ -1,25 +1,22 @@
 //! Every other format: unpacked to a panel of signed bytes by its definition, then multiplied.
 
-use super::product::{Isa, Kind, panel_product};
+use super::lanes::{eight, floats, signed};
+use super::panel::fill;
+use super::product::{Isa, panel_product};
+use super::source::{Kind, Scales, Source, Unit};
 use crate::Panel;
 use crate::kernels::Eight;
-use dram_quant::{EIGHT, Q8};
+use core::marker::PhantomData;
+use dram_quant::{EIGHT, MAX_BYTES, MAX_UNITS, Order, Q8, UNIT, Unpacked, untile};
 
-/// Signed bytes whose halves have factors.
-struct Scaled;
+/// Signed bytes; in blocks of several units, halves have factors.
+struct Any<const UNITS: usize, const MIN: bool>;
 
-impl Kind for Scaled {
+impl<const UNITS: usize, const MIN: bool> Kind for Any<UNITS, MIN> {
     const LARGEST: i16 = 128;
-    const HALVES: bool = true;
-}
-
-/// Signed bytes with minima, whose halves have factors.
-struct ScaledMin;
-
-impl Kind for ScaledMin {
-    const LARGEST: i16 = 128;
-    const HALVES: bool = true;
-    const MIN: bool = true;
+    const UNITS: usize = UNITS;
+    const HALVES: bool = UNITS > 1;
+    const MIN: bool = MIN;
 }
 
 /// The product of eight rows.
@@ -30,10 +27,97 @@ pub(crate) fn multiply<I: Isa>(
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
-    panel.unpack(w);
-    if w.format.has_min() {
-        panel_product::<I, ScaledMin>(panel, x, y);
-    } else {
-        panel_product::<I, Scaled>(panel, x, y);
+    match (w.format.weights() / UNIT, w.format.has_min()) {
+        (1, false) => unpacked::<I, Any<1, false>>(w, x, panel, y),
+        (1, true) => unpacked::<I, Any<1, true>>(w, x, panel, y),
+        (_, false) => unpacked::<I, Any<8, false>>(w, x, panel, y),
+        (_, true) => unpacked::<I, Any<8, true>>(w, x, panel, y),
+    }
+}
+
+/// The product of eight rows of kind `K`.
+#[target_feature(enable = "neon")]
+fn unpacked<I: Isa, K: Kind>(
+    w: Eight<'_>,
+    x: Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
+    let block = [[Unpacked::ZERO; MAX_UNITS]; EIGHT];
+    fill::<I, _>(&mut Defined::<K> { w, block, kind: PhantomData }, panel);
+    panel_product::<I, K>(panel, x, y);
+}
+
+/// Eight rows as their format is defined.
+struct Defined<'a, K> {
+    w: Eight<'a>,
+    /// Units of each row; of missing rows zeros.
+    block: [[Unpacked; MAX_UNITS]; EIGHT],
+    kind: PhantomData<K>,
+}
+
+impl<K: Kind> Source for Defined<'_, K> {
+    type Kind = K;
+
+    const ROWS: bool = true;
+
+    type Block<'a>
+        = (Scales, &'a [[Unpacked; MAX_UNITS]; EIGHT])
+    where
+        Self: 'a;
+
+    fn limit(&mut self, blocks: usize) -> usize {
+        blocks.min(self.w.bytes.len() / self.w.rows / self.w.format.bytes())
+    }
+
+    #[target_feature(enable = "neon")]
+    unsafe fn block<Caller>(&mut self, i: usize) -> Self::Block<'_> {
+        let Eight { bytes, rows, format, order, .. } = self.w;
+        let mut scratch = [0; MAX_BYTES * EIGHT];
+        let (from, stride) = match order {
+            Order::Rows => (&bytes[i * format.bytes()..], bytes.len() / rows),
+            Order::Tiles => {
+                let scratch = &mut scratch[..format.bytes() * EIGHT];
+                untile(format, &bytes[i * scratch.len()..][..scratch.len()], scratch);
+                (&*scratch, format.bytes())
+            }
+        };
+        for (r, row) in self.block.iter_mut().enumerate().take(rows) {
+            for (i, unit) in row[..K::UNITS].iter_mut().enumerate() {
+                format.unpack(&from[r * stride..], i, unit);
+            }
+        }
+        let first = self.block.each_ref().map(|row| row[0]);
+        let [d, m] = [first.map(|unit| unit.d), first.map(|unit| unit.m)];
+        (Scales { d: floats(&d), m: floats(&m) }, &self.block)
+    }
+
+    fn scales<'a>((scales, _): &Self::Block<'a>) -> Scales
+    where
+        Self: 'a,
+    {
+        *scales
+    }
+
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<'a, Caller, const I: usize>((_, block): &Self::Block<'a>) -> Unit
+    where
+        Self: 'a,
+    {
+        let q = block.each_ref().map(|row| {
+            let [first, last] = row[I].q.as_chunks().0 else { unreachable!("32 weights") };
+            [signed(first), signed(last)]
+        });
+        let steps = [0, 1].map(|h| {
+            eight(&block.each_ref().map(|row| {
+                let next = match h {
+                    0 => row[I].s[1],
+                    _ => row[..K::UNITS].get(I + 1).map_or(0, |next| next.s[0]),
+                };
+                i16::from(row[I].s[h]) - i16::from(next)
+            }))
+        });
+        let n = [0, 1].map(|h| eight(&block.each_ref().map(|row| i16::from(row[I].n[h]))));
+        Unit { q, steps, n }
     }
 }

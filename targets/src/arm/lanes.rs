@@ -1,10 +1,9 @@
 //! Loads and stores: the only unsafe operations that formats need.
 
 use core::arch::aarch64::{
-    float32x4_t, int8x16_t, int16x4_t, int16x8_t, int16x8x2_t, uint8x16_t, uint16x8_t,
-    vcvt_f32_f16, vcvt_high_f32_f16, vdup_n_s32, vfmaq_n_f32, vget_low_f16, vld1q_f32, vld1q_s8,
-    vld1q_u8, vld1q_u16, vld2q_s16, vreinterpret_s16_s32, vreinterpretq_f16_u16, vset_lane_s32,
-    vst1q_f32, vst1q_u8, vst2q_s16,
+    float32x4_t, int8x16_t, int16x4_t, int16x8_t, int32x4_t, uint8x16_t, uint16x8_t, vcvt_f32_f16,
+    vcvt_high_f32_f16, vfmaq_n_f32, vget_low_f16, vld1q_f32, vld1q_s8, vld1q_s16, vld1q_u8,
+    vld1q_u16, vreinterpretq_f16_u16, vst1q_f32, vst1q_s16, vst1q_u8,
 };
 use core::arch::asm;
 
@@ -35,13 +34,12 @@ pub(super) fn signed(bytes: &[i8; 16]) -> int8x16_t {
     unsafe { vld1q_s8(bytes.as_ptr()) }
 }
 
-/// Two integers, in lanes 0 and 1.
+/// The sums of the halves of four units.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn pair(pair: &[i16; 2]) -> int16x4_t {
-    // SAFETY: the array is 4 readable bytes and the read needs no alignment.
-    let pair = unsafe { pair.as_ptr().cast::<i32>().read_unaligned() };
-    vreinterpret_s16_s32(vset_lane_s32::<0>(pair, vdup_n_s32(0)))
+pub(super) fn sums(sums: &[[i16; 2]; 4]) -> int16x8_t {
+    // SAFETY: the array is 16 readable bytes; the load needs no alignment.
+    unsafe { vld1q_s16(sums.as_ptr().cast()) }
 }
 
 /// Eight half floats, widened.
@@ -68,13 +66,18 @@ pub(super) fn floats(floats: &[f32; 8]) -> [float32x4_t; 2] {
     })
 }
 
-/// The first integers of eight pairs, and the second.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn pairs(pairs: &[[i16; 2]; 8]) -> [int16x8_t; 2] {
-    // SAFETY: the array is 32 readable bytes; the load needs no alignment.
-    let pairs = unsafe { vld2q_s16(pairs.as_ptr().cast()) };
-    [pairs.0, pairs.1]
+pub(super) fn four_floats(floats: &[f32; 4]) -> float32x4_t {
+    // SAFETY: the array is 16 readable bytes; the load needs no alignment.
+    unsafe { vld1q_f32(floats.as_ptr()) }
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn eight(integers: &[i16; 8]) -> int16x8_t {
+    // SAFETY: the array is 16 readable bytes; the load needs no alignment.
+    unsafe { vld1q_s16(integers.as_ptr()) }
 }
 
 /// Writes the first 16 bytes of `to`.
@@ -105,13 +108,14 @@ pub(super) fn fma(a: f32, b: &[f32; 8], c: &[f32; 8]) -> [f32; 8] {
     sum
 }
 
-/// The inverse of [`pairs`].
+/// Writes the first eight of 16 integers and the last.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn store_pairs(to: &mut [[i16; 2]; 8], [first, second]: [int16x8_t; 2]) {
-    let pairs = int16x8x2_t(first, second);
-    // SAFETY: the array is 32 writable bytes; the store needs no alignment.
-    unsafe { vst2q_s16(to.as_mut_ptr().cast(), pairs) }
+pub(super) fn store_factors(to: &mut [[i16; 2]; 8], factors: [int16x8_t; 2]) {
+    for (to, factors) in to.as_flattened_mut().as_chunks_mut::<8>().0.iter_mut().zip(factors) {
+        // SAFETY: the array is 16 writable bytes; the store needs no alignment.
+        unsafe { vst1q_s16(to.as_mut_ptr(), factors) }
+    }
 }
 
 /// Asks for the cache line `AHEAD` bytes after `bytes`, which may lie anywhere.
@@ -124,12 +128,35 @@ pub(super) fn prefetch<const AHEAD: usize>(bytes: &[u8]) {
     }
 }
 
+/// `v`, computed before anything after it is loaded: loads of much at once would be too much for
+/// the registers.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn in_order(v: int32x4_t) -> int32x4_t {
+    let mut v = v;
+    // SAFETY: there is no instruction.
+    unsafe { asm!("/* {0:v} */", inout(vreg) v, options(nostack, preserves_flags)) };
+    v
+}
+
 /// What the compiler knows nothing about, so that it keeps the instructions as they are written.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn opaque(v: int8x16_t) -> int8x16_t {
+pub(super) fn opaque(v: int16x4_t) -> int16x4_t {
     let mut v = v;
     // SAFETY: there is no instruction.
     unsafe { asm!("/* {0:v} */", inout(vreg) v, options(pure, nomem, nostack, preserves_flags)) };
     v
+}
+
+/// `bytes`, their address in a register of its own: one instruction loads two registers up to 1008
+/// bytes after an address, no farther.
+#[allow(clippy::pointers_in_nomem_asm_block, reason = "the assembler reads nothing")]
+#[inline(always)]
+pub(super) fn near<const N: usize>(bytes: &[u8; N]) -> &[u8; N] {
+    let mut near = bytes.as_ptr();
+    // SAFETY: there is no instruction.
+    unsafe { asm!("/* {0} */", inout(reg) near, options(pure, nomem, nostack, preserves_flags)) };
+    // SAFETY: `near` is the array's own address, for its lifetime.
+    unsafe { &*near.cast() }
 }

@@ -6,11 +6,12 @@
 //! ```
 
 use super::lanes::{at, group, halves};
-use super::product::{Isa, Kind, Tile, Unit, product};
+use super::product::{Isa, product};
+use super::source::{Integers, Kind, Place, Scales, Tile};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::aarch64::{
-    int8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vreinterpretq_s8_u8, vshrq_n_u8,
+    int8x16_t, uint8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vreinterpretq_s8_u8, vshrq_n_u8,
 };
 use dram_quant::{EIGHT, Format, Q8};
 
@@ -36,29 +37,47 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<18> for Q4_0 {
     const FORMAT: Format = Format::Q4_0;
 
-    type Head = ();
+    type Head = Scales;
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn head<Caller>(_: &[[u8; 18]; EIGHT]) {}
+    unsafe fn head<Caller>(tile: &[[u8; 18]; EIGHT]) -> Scales {
+        Scales::of(halves(at(tile.as_flattened(), 0)))
+    }
+
+    #[inline]
+    fn scales(head: &Scales) -> Scales {
+        *head
+    }
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>((): &(), tile: &[[u8; 18]; EIGHT], _: usize) -> Unit {
-        let tile = tile.as_flattened();
-        Unit::new(nibbles::<Caller>(at(tile, 16)), halves(at(tile, 0)))
+    unsafe fn groups<Caller, const I: usize>(tile: &[[u8; 18]; EIGHT]) -> Integers {
+        four_groups(at(tile.as_flattened(), 16))
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn pair<Caller, const I: usize>(row: Place<'_>) -> [int8x16_t; 2] {
+        nibbles(row.half(2))
     }
 }
 
 /// Low nibbles of four groups, then the high ones.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn nibbles<Caller>(groups: &[u8; 128]) -> [[int8x16_t; 2]; 8] {
+pub(super) fn four_groups(groups: &[u8; 128]) -> Integers {
     let mut q = [[vdupq_n_s8(0); 2]; 8];
     for g in 0..4 {
-        let both = group(at(groups, g * 32));
-        q[g] = both.map(|both| vreinterpretq_s8_u8(vandq_u8(both, vdupq_n_u8(15))));
-        q[g + 4] = both.map(|both| vreinterpretq_s8_u8(vshrq_n_u8::<4>(both)));
+        let [first, last] = group(at(groups, g * 32)).map(|both| nibbles(both));
+        [q[g], q[g + 4]] = [[first[0], last[0]], [first[1], last[1]]];
     }
     q
+}
+
+/// Low nibbles, and high ones.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn nibbles(both: uint8x16_t) -> [int8x16_t; 2] {
+    [vandq_u8(both, vdupq_n_u8(15)), vshrq_n_u8::<4>(both)].map(|q| vreinterpretq_s8_u8(q))
 }

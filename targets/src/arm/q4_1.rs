@@ -6,10 +6,12 @@
 //! ```
 
 use super::lanes::{at, halves};
-use super::product::{Isa, Kind, Tile, Unit, product};
-use super::q4_0::nibbles;
+use super::product::{Isa, product};
+use super::q4_0::{four_groups, nibbles};
+use super::source::{Integers, Kind, Place, Scales, Tile};
 use crate::Panel;
 use crate::kernels::Eight;
+use core::arch::aarch64::int8x16_t;
 use dram_quant::{EIGHT, Format, Q8};
 
 #[allow(non_camel_case_types, reason = "the format's own name")]
@@ -34,17 +36,29 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<20> for Q4_1 {
     const FORMAT: Format = Format::Q4_1;
 
-    type Head = ();
+    type Head = Scales;
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn head<Caller>(_: &[[u8; 20]; EIGHT]) {}
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>((): &(), tile: &[[u8; 20]; EIGHT], _: usize) -> Unit {
+    unsafe fn head<Caller>(tile: &[[u8; 20]; EIGHT]) -> Scales {
         let tile = tile.as_flattened();
-        let m = halves(at(tile, 16));
-        Unit { m, ..Unit::new(nibbles::<Caller>(at(tile, 32)), halves(at(tile, 0))) }
+        Scales { d: halves(at(tile, 0)), m: halves(at(tile, 16)) }
+    }
+
+    #[inline]
+    fn scales(head: &Scales) -> Scales {
+        *head
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn groups<Caller, const I: usize>(tile: &[[u8; 20]; EIGHT]) -> Integers {
+        four_groups(at(tile.as_flattened(), 32))
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn pair<Caller, const I: usize>(row: Place<'_>) -> [int8x16_t; 2] {
+        nibbles(row.half(4))
     }
 }

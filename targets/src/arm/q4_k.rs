@@ -7,15 +7,15 @@
 //!
 //! Two units share eight groups, one the low nibbles and one the high.
 
-use super::lanes::{at, group, halves, load, opaque, store};
-use super::product::{Isa, Kind, Tile, Unit, product};
+use super::lanes::{at, halves, load, store};
+use super::product::{Isa, product};
+use super::source::{Integers, Kind, Place, Scales, Tile, Unit};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::aarch64::{
-    float32x4_t, int8x16_t, uint8x16_t, vandq_u8, vcvtq_f32_u32, vdupq_n_s8, vdupq_n_u8,
-    vget_low_u8, vget_low_u16, vmovl_high_u8, vmovl_high_u16, vmovl_u8, vmovl_u16, vmulq_f32,
-    vnegq_f32, vorrq_u8, vreinterpretq_s8_u8, vreinterpretq_u8_u64, vreinterpretq_u64_u8,
-    vshlq_n_u8, vshrq_n_u8, vzip1q_u64, vzip2q_u64,
+    int8x16_t, uint8x16_t, vandq_u8, vdupq_n_u8, vget_low_u8, vmovl_high_u8, vnegq_f32, vorrq_u8,
+    vreinterpretq_s8_u8, vreinterpretq_s16_u16, vreinterpretq_u8_u64, vreinterpretq_u64_u8,
+    vshlq_n_u8, vshrq_n_u8, vsubl_u8, vzip1q_u64, vzip2q_u64,
 };
 use dram_quant::{EIGHT, Format, Q8};
 
@@ -24,6 +24,7 @@ struct Q4_K;
 
 impl Kind for Q4_K {
     const LARGEST: i16 = 15;
+    const UNITS: usize = 8;
     const MIN: bool = true;
 }
 
@@ -41,71 +42,65 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<144> for Q4_K {
     const FORMAT: Format = Format::Q4_K;
 
-    type Head = Scales;
+    type Head = Head;
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn head<Caller>(tile: &[[u8; 144]; EIGHT]) -> Scales {
-        Scales::read::<Caller>(at(tile.as_flattened(), 0))
+    unsafe fn head<Caller>(tile: &[[u8; 144]; EIGHT]) -> Head {
+        Head::read::<Caller>(at(tile.as_flattened(), 0))
+    }
+
+    #[inline]
+    fn scales(head: &Head) -> Scales {
+        head.scales
     }
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>(scales: &Scales, tile: &[[u8; 144]; EIGHT], i: usize) -> Unit {
-        let tile = tile.as_flattened();
-        let q = nibbles::<Caller>(at(tile, 128 + i / 2 * 256), i % 2 == 1);
-        let (d, m) = scales.unit::<Caller>(i);
-        Unit { m, ..Unit::new(q, d) }
+    unsafe fn unit<Caller, const I: usize>(head: &Head, q: Integers) -> Unit {
+        head.unit::<I>(q)
     }
-}
 
-/// The low nibbles of eight groups, or the high ones.
-#[inline]
-#[target_feature(enable = "neon")]
-fn nibbles<Caller>(groups: &[u8; 256], high: bool) -> [[int8x16_t; 2]; 8] {
-    let mut q = [[vdupq_n_s8(0); 2]; 8];
-    if high {
-        for (q, both) in q.iter_mut().zip(groups.as_chunks().0) {
-            *q = group(both).map(|both| vreinterpretq_s8_u8(vshrq_n_u8::<4>(both)));
-        }
-    } else {
-        for (q, both) in q.iter_mut().zip(groups.as_chunks().0) {
-            *q = group(both).map(|both| vreinterpretq_s8_u8(vandq_u8(both, vdupq_n_u8(15))));
-        }
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn pair<Caller, const I: usize>(place: Place<'_>) -> [int8x16_t; 2] {
+        let both = place.at(16 + I / 2 * 32);
+        let nibbles = if I.is_multiple_of(2) {
+            both.map(|both| vandq_u8(both, vdupq_n_u8(15)))
+        } else {
+            both.map(|both| vshrq_n_u8::<4>(both))
+        };
+        nibbles.map(|q| vreinterpretq_s8_u8(q))
     }
-    // Bytes would be widened in each branch, to be multiplied in more instructions.
-    q.map(|q| q.map(|q| opaque(q)))
 }
 
 /// The head of a tile, which Q4_K and Q5_K share, taken apart.
-pub(super) struct Scales {
-    d: [float32x4_t; 2],
-    /// `-dmin`
-    m: [float32x4_t; 2],
-    /// Scales and minima: `(units, 2, rows)`.
-    six: [[[u8; EIGHT]; 2]; 8],
+pub(super) struct Head {
+    pub scales: Scales,
+    /// Factors of scales and minima, `(units, 2, rows)`; after the last unit's come zeros.
+    six: [[[u8; EIGHT]; 2]; 9],
 }
 
-impl Scales {
-    /// Reads a head. A register holds two bytes of the scales, each of eight rows.
+impl Head {
+    /// Reads a head. A register holds two bytes of the factors, each of eight rows.
     #[inline]
     #[target_feature(enable = "neon")]
-    pub(super) fn read<Caller>(head: &[u8; 128]) -> Self {
-        let d = halves(at(head, 0));
-        let m = halves(at(head, 16)).map(|m| vnegq_f32(m));
-        let mut scales = Self { d, m, six: [[[0; EIGHT]; 2]; 8] };
+    pub(super) fn read<Caller>(bytes: &[u8; 128]) -> Self {
+        let d = halves(at(bytes, 0));
+        let m = halves(at(bytes, 16)).map(|m| vnegq_f32(m));
+        let mut head = Self { scales: Scales { d, m }, six: [[[0; EIGHT]; 2]; 9] };
         for two in 0..2 {
-            let [a, b, c] = [0, 32, 64].map(|start| load(at(head, 32 + start + two * 16)));
+            let [a, b, c] = [0, 32, 64].map(|start| load(at(bytes, 32 + start + two * 16)));
             let low = |v| vandq_u8(v, vdupq_n_u8(63));
             let high = |four, two| vorrq_u8(four, vshlq_n_u8::<4>(vshrq_n_u8::<6>(two)));
-            scales.put::<Caller>(two * 2, low(a), low(b));
+            head.put::<Caller>(two * 2, low(a), low(b));
             let [c_low, c_high] = [vandq_u8(c, vdupq_n_u8(15)), vshrq_n_u8::<4>(c)];
-            scales.put::<Caller>(4 + two * 2, high(c_low, a), high(c_high, b));
+            head.put::<Caller>(4 + two * 2, high(c_low, a), high(c_high, b));
         }
-        scales
+        head
     }
 
-    /// Keeps the scales and minima of units `i` and `i + 1`.
+    /// Keeps the factors of units `i` and `i + 1`.
     #[inline]
     #[target_feature(enable = "neon")]
     fn put<Caller>(&mut self, i: usize, scales: uint8x16_t, minima: uint8x16_t) {
@@ -116,17 +111,13 @@ impl Scales {
         }
     }
 
-    /// The scales and minima of unit `i`: products of 11 and 6 bits, exact.
+    /// `q` with the factors of unit `I`.
     #[inline]
     #[target_feature(enable = "neon")]
-    pub(super) fn unit<Caller>(&self, i: usize) -> ([float32x4_t; 2], [float32x4_t; 2]) {
-        let six = load(at(self.six[i].as_flattened(), 0));
-        let scale = |[low, high]: [float32x4_t; 2], six| {
-            let six =
-                [vmovl_u16(vget_low_u16(six)), vmovl_high_u16(six)].map(|six| vcvtq_f32_u32(six));
-            [vmulq_f32(low, six[0]), vmulq_f32(high, six[1])]
-        };
-        let d = scale(self.d, vmovl_u8(vget_low_u8(six)));
-        (d, scale(self.m, vmovl_high_u8(six)))
+    pub(super) fn unit<const I: usize>(&self, q: Integers) -> Unit {
+        let [here, next] = [I, I + 1].map(|i| load(at(self.six[i].as_flattened(), 0)));
+        let steps = vreinterpretq_s16_u16(vsubl_u8(vget_low_u8(here), vget_low_u8(next)));
+        let n = vreinterpretq_s16_u16(vmovl_high_u8(here));
+        Unit { q, steps: [steps; 2], n: [n; 2] }
     }
 }

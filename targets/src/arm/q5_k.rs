@@ -7,9 +7,10 @@
 //!
 //! Bit `i` of the high bytes belongs to unit `i`.
 
-use super::lanes::{at, group};
-use super::product::{Isa, Kind, Tile, Unit, product};
-use super::q4_k::Scales;
+use super::lanes::at;
+use super::product::{Isa, product};
+use super::q4_k::Head;
+use super::source::{Integers, Kind, Place, Scales, Tile, Unit};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::aarch64::{
@@ -23,6 +24,7 @@ struct Q5_K;
 
 impl Kind for Q5_K {
     const LARGEST: i16 = 31;
+    const UNITS: usize = 8;
     const MIN: bool = true;
 }
 
@@ -40,46 +42,38 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<176> for Q5_K {
     const FORMAT: Format = Format::Q5_K;
 
-    type Head = Scales;
+    type Head = Head;
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn head<Caller>(tile: &[[u8; 176]; EIGHT]) -> Scales {
-        Scales::read::<Caller>(at(tile.as_flattened(), 0))
+    unsafe fn head<Caller>(tile: &[[u8; 176]; EIGHT]) -> Head {
+        Head::read::<Caller>(at(tile.as_flattened(), 0))
+    }
+
+    #[inline]
+    fn scales(head: &Head) -> Scales {
+        head.scales
     }
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>(scales: &Scales, tile: &[[u8; 176]; EIGHT], i: usize) -> Unit {
-        let tile = tile.as_flattened();
-        let q = fives::<Caller>(at(tile, 384 + i / 2 * 256), at(tile, 128), i);
-        let (d, m) = scales.unit::<Caller>(i);
-        Unit { m, ..Unit::new(q, d) }
+    unsafe fn unit<Caller, const I: usize>(head: &Head, q: Integers) -> Unit {
+        head.unit::<I>(q)
     }
-}
 
-/// The integers of unit `i`, from eight groups of nibbles and eight of single bits.
-#[inline]
-#[target_feature(enable = "neon")]
-fn fives<Caller>(nibbles: &[u8; 256], bits: &[u8; 256], i: usize) -> [[int8x16_t; 2]; 8] {
-    // A shift with insertion joins the two parts; what else is in the byte goes.
-    let five = |five| vreinterpretq_s8_u8(vandq_u8(five, vdupq_n_u8(31)));
-    let mut q = [[vdupq_n_s8(0); 2]; 8];
-    let groups = nibbles.as_chunks().0.iter().zip(bits.as_chunks().0);
-    if i.is_multiple_of(2) {
-        let shift = vdupq_n_s8(-(i as i8));
-        let join = |both, bits| five(vsliq_n_u8::<4>(both, vshlq_u8(bits, shift)));
-        for (q, (both, bits)) in q.iter_mut().zip(groups) {
-            let (both, bits) = (group(both), group(bits));
-            *q = [join(both[0], bits[0]), join(both[1], bits[1])];
-        }
-    } else {
-        let shift = vdupq_n_s8(4 - i as i8);
-        let join = |both, bits| five(vsriq_n_u8::<4>(vshlq_u8(bits, shift), both));
-        for (q, (both, bits)) in q.iter_mut().zip(groups) {
-            let (both, bits) = (group(both), group(bits));
-            *q = [join(both[0], bits[0]), join(both[1], bits[1])];
-        }
+    /// A shift with insertion joins nibble and bit; what else is in the byte goes.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn pair<Caller, const I: usize>(place: Place<'_>) -> [int8x16_t; 2] {
+        let (both, bits) = (place.at(48 + I / 2 * 32), place.at(16));
+        let join = |both, bits| {
+            let five = if I.is_multiple_of(2) {
+                vsliq_n_u8::<4>(both, vshlq_u8(bits, vdupq_n_s8(-(I as i8))))
+            } else {
+                vsriq_n_u8::<4>(vshlq_u8(bits, vdupq_n_s8(4 - I as i8)), both)
+            };
+            vreinterpretq_s8_u8(vandq_u8(five, vdupq_n_u8(31)))
+        };
+        [join(both[0], bits[0]), join(both[1], bits[1])]
     }
-    q
 }

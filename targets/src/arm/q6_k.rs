@@ -8,13 +8,14 @@
 //! Units 0 to 3 take their nibbles from groups 0, 8, 0, 8 and on, their high bits from group 0 and
 //! on; units 4 to 7 likewise from groups 16 and 8 on.
 
-use super::lanes::{at, group, halves, load};
-use super::product::{Isa, Kind, Tile, Unit, product};
+use super::lanes::{at, group, halves, load, near};
+use super::product::{Isa, product};
+use super::source::{Integers, Kind, Place, Scales, Tile, Unit};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::aarch64::{
-    float32x4_t, int8x16_t, uint8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vget_low_s8,
-    vmovl_high_s8, vmovl_s8, vreinterpretq_s8_u8, vshrq_n_u8, vsliq_n_u8, vsriq_n_u8,
+    int8x16_t, uint8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vextq_s8, vget_low_s8,
+    vreinterpretq_s8_u8, vshrq_n_u8, vsliq_n_u8, vsriq_n_u8, vsubl_high_s8, vsubl_s8,
 };
 use dram_quant::{EIGHT, Format, Q8};
 
@@ -24,6 +25,7 @@ struct Q6_K;
 impl Kind for Q6_K {
     const LARGEST: i16 = 63;
     const OFFSET: i8 = 32;
+    const UNITS: usize = 8;
     const HALVES: bool = true;
 }
 
@@ -38,61 +40,81 @@ pub(crate) fn multiply<I: Isa>(
     product::<I, Q6_K, 210>(w, x, panel, y);
 }
 
+/// The head of a tile.
+struct Head {
+    scales: Scales,
+    /// Of each half of each unit, `(units, 2, rows)`.
+    factors: [int8x16_t; 8],
+    /// The same from the second half on, after which zeros come.
+    next: [int8x16_t; 8],
+}
+
 impl Tile<210> for Q6_K {
     const FORMAT: Format = Format::Q6_K;
 
-    type Head = [float32x4_t; 2];
+    type Head = Head;
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn head<Caller>(tile: &[[u8; 210]; EIGHT]) -> Self::Head {
-        halves(at(tile.as_flattened(), 1664))
-    }
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>(d: &Self::Head, tile: &[[u8; 210]; EIGHT], i: usize) -> Unit {
+    unsafe fn head<Caller>(tile: &[[u8; 210]; EIGHT]) -> Head {
         let tile = tile.as_flattened();
-        let s = vreinterpretq_s8_u8(load(at(tile, 1536 + i * 16)));
-        let s = [vmovl_s8(vget_low_s8(s)), vmovl_high_s8(s)];
-        let nibbles = at(tile, (i / 4 * 2 + i % 2) * 256);
-        let twos = at(tile, 1024 + i / 4 * 256);
-        Unit { s, ..Unit::new(sixes::<Caller>(nibbles, twos, i % 4), *d) }
-    }
-}
-
-/// The integers of a unit, `quarter` telling which bits of eight groups of nibbles and of twos.
-#[inline]
-#[target_feature(enable = "neon")]
-fn sixes<Caller>(nibbles: &[u8; 256], twos: &[u8; 256], quarter: usize) -> [[int8x16_t; 2]; 8] {
-    // A shift with insertion joins the two parts; what else is in the byte goes.
-    let six = |six| vandq_u8(six, vdupq_n_u8(63));
-    match quarter {
-        0 => joined::<Caller>(nibbles, twos, |four, two| six(vsliq_n_u8::<4>(four, two))),
-        1 => joined::<Caller>(nibbles, twos, |four, two| {
-            six(vsliq_n_u8::<4>(four, vshrq_n_u8::<2>(two)))
-        }),
-        2 => joined::<Caller>(nibbles, twos, |four, two| six(vsriq_n_u8::<4>(two, four))),
-        _ => {
-            joined::<Caller>(nibbles, twos, |four, two| vsriq_n_u8::<4>(vshrq_n_u8::<2>(two), four))
+        let mut factors = [vdupq_n_s8(0); 8];
+        let mut next = factors;
+        for i in 0..8 {
+            factors[i] = vreinterpretq_s8_u8(load(at(tile, 1536 + i * 16)));
+            next[i] = vreinterpretq_s8_u8(load(at(tile, 1544 + i * 16)));
         }
+        next[7] = vextq_s8::<8>(factors[7], vdupq_n_s8(0));
+        Head { scales: Scales::of(halves(at(tile, 1664))), factors, next }
+    }
+
+    #[inline]
+    fn scales(head: &Head) -> Scales {
+        head.scales
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<Caller, const I: usize>(head: &Head, q: Integers) -> Unit {
+        let (here, next) = (head.factors[I], head.next[I]);
+        let steps = [vsubl_s8(vget_low_s8(here), vget_low_s8(next)), vsubl_high_s8(here, next)];
+        Unit { steps, ..Unit::of(q) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn groups<Caller, const I: usize>(tile: &[[u8; 210]; EIGHT]) -> Integers {
+        let tile = tile.as_flattened();
+        let nibbles: &[u8; 256] = at(tile, (I / 4 * 2 + I % 2) * 256);
+        let twos: &[u8; 512] = near(at(tile, 1024));
+        let twos = &twos[I / 4 * 256..];
+        let mut q = [[vdupq_n_s8(0); 2]; 8];
+        for (g, q) in q.iter_mut().enumerate() {
+            *q = joined::<I>(group(at(nibbles, g * 32)), group(at(twos, g * 32)));
+        }
+        q
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn pair<Caller, const I: usize>(row: Place<'_>) -> [int8x16_t; 2] {
+        joined::<I>(row.at((I / 4 * 2 + I % 2) * 32), row.at(128 + I / 4 * 32))
     }
 }
 
-/// `join` of every byte of eight groups.
+/// The integers of unit `I`: a shift with insertion joins nibbles and high bits, and what else is
+/// in the bytes goes.
 #[inline]
 #[target_feature(enable = "neon")]
-fn joined<Caller>(
-    nibbles: &[u8; 256],
-    twos: &[u8; 256],
-    join: impl Fn(uint8x16_t, uint8x16_t) -> uint8x16_t,
-) -> [[int8x16_t; 2]; 8] {
-    let six = |four, two| vreinterpretq_s8_u8(join(four, two));
-    let mut q = [[vdupq_n_s8(0); 2]; 8];
-    let groups = nibbles.as_chunks().0.iter().zip(twos.as_chunks().0);
-    for (q, (fours, twos)) in q.iter_mut().zip(groups) {
-        let (fours, twos) = (group(fours), group(twos));
-        *q = [six(fours[0], twos[0]), six(fours[1], twos[1])];
-    }
-    q
+fn joined<const I: usize>(nibbles: [uint8x16_t; 2], twos: [uint8x16_t; 2]) -> [int8x16_t; 2] {
+    let six = |six| vandq_u8(six, vdupq_n_u8(63));
+    let join = |four, two| {
+        vreinterpretq_s8_u8(match I % 4 {
+            0 => six(vsliq_n_u8::<4>(four, two)),
+            1 => six(vsliq_n_u8::<4>(four, vshrq_n_u8::<2>(two))),
+            2 => six(vsriq_n_u8::<4>(two, four)),
+            _ => vshrq_n_u8::<2>(vsriq_n_u8::<2>(two, four)),
+        })
+    };
+    [join(nibbles[0], twos[0]), join(nibbles[1], twos[1])]
 }

@@ -5,11 +5,12 @@
 //!                 | 8 x d   | 8 groups  |
 //! ```
 
-use super::lanes::{at, group, halves};
-use super::product::{Isa, Kind, Tile, Unit, product};
+use super::lanes::{at, halves};
+use super::product::{Isa, product};
+use super::source::{Kind, Place, Scales, Tile};
 use crate::Panel;
 use crate::kernels::Eight;
-use core::arch::aarch64::{vdupq_n_s8, vreinterpretq_s8_u8};
+use core::arch::aarch64::{int8x16_t, vreinterpretq_s8_u8};
 use dram_quant::{EIGHT, Format, Q8};
 
 #[allow(non_camel_case_types, reason = "the format's own name")]
@@ -33,20 +34,22 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<34> for Q8_0 {
     const FORMAT: Format = Format::Q8_0;
 
-    type Head = ();
+    type Head = Scales;
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn head<Caller>(_: &[[u8; 34]; EIGHT]) {}
+    unsafe fn head<Caller>(tile: &[[u8; 34]; EIGHT]) -> Scales {
+        Scales::of(halves(at(tile.as_flattened(), 0)))
+    }
+
+    #[inline]
+    fn scales(head: &Scales) -> Scales {
+        *head
+    }
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller>((): &(), tile: &[[u8; 34]; EIGHT], _: usize) -> Unit {
-        let tile = tile.as_flattened();
-        let mut q = [[vdupq_n_s8(0); 2]; 8];
-        for (g, q) in q.iter_mut().enumerate() {
-            *q = group(at(tile, 16 + g * 32)).map(|q| vreinterpretq_s8_u8(q));
-        }
-        Unit::new(q, halves(at(tile, 0)))
+    unsafe fn pair<Caller, const I: usize>(place: Place<'_>) -> [int8x16_t; 2] {
+        place.at(2).map(|q| vreinterpretq_s8_u8(q))
     }
 }

@@ -1,31 +1,28 @@
-//! One block of eight rows as a tile: what makes a product of tiles one of rows.
+//! Scales and factors of eight rows' blocks as in a tile, and units turned from groups to rows.
 
 use super::lanes::{at, load, store};
-use super::product::Tile;
+use super::source::{Integers, Tile};
 use core::arch::aarch64::{
-    uint8x16_t, uint8x16x2_t, vld1q_u16, vqtbl2q_u8, vreinterpretq_u8_u16, vreinterpretq_u8_u64,
-    vreinterpretq_u32_u8, vreinterpretq_u64_u32, vtrn1q_u32, vtrn1q_u64, vtrn2q_u32, vtrn2q_u64,
+    uint8x16_t, uint8x16x2_t, vdupq_n_u16, vqtbl2q_u8, vreinterpretq_s8_u8, vreinterpretq_u8_s8,
+    vreinterpretq_u8_u16, vreinterpretq_u8_u64, vreinterpretq_u32_u8, vreinterpretq_u64_u32,
+    vsetq_lane_u16, vtrn1q_u32, vtrn1q_u64, vtrn2q_u32, vtrn2q_u64,
 };
 use dram_quant::{EIGHT, Field};
 
-/// Writes block `block` of eight rows to `tile`, as [`dram_quant::tile`] does it.
+/// Writes the fields of one and two bytes of eight rows' blocks to `tile`, as
+/// [`dram_quant::tile`] does it.
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) fn interleave<T: Tile<B>, const B: usize, Caller>(
-    rows: &[&[[u8; B]]; EIGHT],
-    block: usize,
+    blocks: &[&[u8; B]; EIGHT],
     tile: &mut [[u8; B]; EIGHT],
 ) {
-    let mut blocks = [&rows[0][block]; EIGHT];
-    for (to, row) in blocks.iter_mut().zip(rows) {
-        *to = &row[block];
-    }
     // One by one, not in a loop: where each field lies becomes part of the instructions.
-    field::<T, B, 0, Caller>(&blocks, tile);
-    field::<T, B, 1, Caller>(&blocks, tile);
-    field::<T, B, 2, Caller>(&blocks, tile);
-    field::<T, B, 3, Caller>(&blocks, tile);
-    field::<T, B, 4, Caller>(&blocks, tile);
+    field::<T, B, 0, Caller>(blocks, tile);
+    field::<T, B, 1, Caller>(blocks, tile);
+    field::<T, B, 2, Caller>(blocks, tile);
+    field::<T, B, 3, Caller>(blocks, tile);
+    field::<T, B, 4, Caller>(blocks, tile);
 }
 
 /// Interleaves field `I`, if there is one.
@@ -40,7 +37,7 @@ fn field<T: Tile<B>, const B: usize, const I: usize, Caller>(
     match unit {
         1 => ones(blocks, start, tile),
         2 => twos(blocks, start, tile),
-        _ => fours(blocks, start, tile),
+        _ => {}
     }
 }
 
@@ -64,9 +61,16 @@ const fn place(fields: &[Field], i: usize) -> (usize, usize, usize) {
 #[target_feature(enable = "neon")]
 fn twos<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8]) {
     for (i, tile) in tile.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-        let units = blocks.map(|block| u16::from_le_bytes(*at(block, start + i * 2)));
-        // SAFETY: the array is 16 readable bytes.
-        store(tile, vreinterpretq_u8_u16(unsafe { vld1q_u16(units.as_ptr()) }));
+        let [a, b, c, d, e, f, g, h] =
+            blocks.map(|block| u16::from_le_bytes(*at(block, start + i * 2)));
+        let units = vsetq_lane_u16::<0>(a, vdupq_n_u16(0));
+        let units = vsetq_lane_u16::<1>(b, units);
+        let units = vsetq_lane_u16::<2>(c, units);
+        let units = vsetq_lane_u16::<3>(d, units);
+        let units = vsetq_lane_u16::<4>(e, units);
+        let units = vsetq_lane_u16::<5>(f, units);
+        let units = vsetq_lane_u16::<6>(g, units);
+        store(tile, vreinterpretq_u8_u16(vsetq_lane_u16::<7>(h, units)));
     }
 }
 
@@ -80,21 +84,6 @@ fn ones<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8
         {
             for (to, bytes) in to.as_chunks_mut::<16>().0.iter_mut().zip(transpose_bytes(bytes)) {
                 store(to, bytes);
-            }
-        }
-    }
-}
-
-/// Interleaves a field of units of four bytes, four at a time.
-#[inline]
-#[target_feature(enable = "neon")]
-fn fours<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8]) {
-    for (i, tile) in tile.as_chunks_mut::<128>().0.iter_mut().enumerate() {
-        for (to, group) in
-            tile.as_chunks_mut::<32>().0.iter_mut().zip(groups(blocks, start + i * 16))
-        {
-            for (to, group) in to.as_chunks_mut::<16>().0.iter_mut().zip(group) {
-                store(to, group);
             }
         }
     }
@@ -119,6 +108,20 @@ fn groups<const B: usize>(blocks: &[&[u8; B]; EIGHT], offset: usize) -> [[uint8x
     let [a, b, c, d, e, f, g, h] = blocks.map(|block| load(at(block, offset)));
     let (first, last) = (transpose([a, b, c, d]), transpose([e, f, g, h]));
     [0, 1, 2, 3].map(|i| [first[i], last[i]])
+}
+
+/// Groups to rows, or rows to groups: fours of weights are transposed, eight by eight.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn turn(q: Integers) -> Integers {
+    let mut turned = q;
+    for (from, to) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        let four = |i: usize| vreinterpretq_u8_s8(q[from * 4 + i][to]);
+        for (i, four) in transpose([four(0), four(1), four(2), four(3)]).into_iter().enumerate() {
+            turned[to * 4 + i][from] = vreinterpretq_s8_u8(four);
+        }
+    }
+    turned
 }
 
 /// Transposes four by four units of four bytes.

@@ -1,0 +1,127 @@
+//! One pass over eight rows, compiled with the features of each instruction set.
+
+/// A caller of its own: unit `J` of a run of `R`.
+pub(crate) struct Lane<const J: i32, const R: usize>;
+
+/// `pass::<S, N>(w, x, first, y)`: multiplies `w` with columns `first..first + N`, blocks in order.
+///
+/// The instruction set, the type `$isa`, has in scope
+///
+/// * `products::<S, N, R, HALF, Caller>(totals, q, x, i)`: adds the products of half `HALF` of unit
+///   `i` of each column, or of both if that is 2;
+/// * `reduced::<S, N>(totals)`: totals with rows as lanes;
+/// * `spread(rows)`: over how many lanes a row's total is spread, by [`Source::ROWS`].
+///
+/// [`Source::ROWS`]: crate::arm::source::Source::ROWS
+macro_rules! pass {
+    ($isa:ty, $features:tt) => {
+        with_features! { $features
+            #[inline]
+            fn pass<S: Source, const N: usize>(
+                w: &mut S,
+                x: Q8<'_>,
+                first: usize,
+                y: &mut [[f32; EIGHT]],
+            ) {
+                let blocks = w.limit(x.len / UNIT / S::Kind::UNITS);
+                let mut acc = [[vdupq_n_f32(0.0); 2]; N];
+                if S::Kind::UNITS > 1 {
+                    let x = Column::<8>::of::<N>(x, first, 0, blocks);
+                    for b in 0..blocks {
+                        eight::<S, N>(&mut acc, w, b, &Column::runs(&x, b));
+                    }
+                    return store(y, acc);
+                }
+                let fours = Column::<4>::of::<N>(x, first, 0, blocks / 4);
+                for b in 0..blocks / 4 {
+                    let x = Column::runs(&fours, b);
+                    let lanes = lanes::<S::Kind, N, 4>(&x, spread(S::ROWS));
+                    one::<S, N, 4, 0>(&mut acc, w, b, &x, &lanes);
+                    one::<S, N, 4, 1>(&mut acc, w, b, &x, &lanes);
+                    one::<S, N, 4, 2>(&mut acc, w, b, &x, &lanes);
+                    one::<S, N, 4, 3>(&mut acc, w, b, &x, &lanes);
+                }
+                let rest = Column::<1>::of::<N>(x, first, blocks / 4 * 4, blocks % 4);
+                for b in 0..blocks % 4 {
+                    let x = Column::runs(&rest, b);
+                    let lanes = lanes::<S::Kind, N, 1>(&x, spread(S::ROWS));
+                    one::<S, N, 1, 0>(&mut acc, w, blocks / 4 * 4 + b, &x, &lanes);
+                }
+                store(y, acc);
+            }
+        }
+
+        with_features! { $features
+            /// Adds block `R * run + J` of one unit: unit `J` of `x`, lane `J` of `lanes`.
+            #[inline]
+            fn one<S: Source, const N: usize, const R: usize, const J: i32>(
+                acc: &mut Outputs<N>,
+                w: &mut S,
+                run: usize,
+                x: &[Run<'_, R>; N],
+                lanes: &[Lanes; N],
+            ) {
+                let j = J as usize;
+                // SAFETY: the CPU has the features because this function has them.
+                let block = unsafe { w.block::<($isa, [(); N], Lane<J, R>)>(run * R + j) };
+                // SAFETY: as above.
+                let unit = unsafe { S::unit::<($isa, [(); N], Lane<J, R>), 0>(&block) };
+                let mut totals = begin::<N, J>(lanes);
+                products::<S, N, R, 2, Lane<J, R>>(&mut totals, &unit.q, x, j);
+                step::<S::Kind, N, J>(acc, &S::scales(&block), reduced::<S, N>(&totals), lanes);
+                outputs_in_order(acc);
+            }
+        }
+
+        with_features! { $features
+            /// Adds block `b` of eight units.
+            #[inline]
+            fn eight<S: Source, const N: usize>(
+                acc: &mut Outputs<N>,
+                w: &mut S,
+                b: usize,
+                x: &[Run<'_, 8>; N],
+            ) {
+                // SAFETY: the CPU has the features because this function has them.
+                let w = unsafe { w.block::<($isa, [(); N])>(b) };
+                let mut block = Block::new::<S::Kind>(x);
+                unit::<S, N, 0>(&mut block, &w, x);
+                unit::<S, N, 1>(&mut block, &w, x);
+                unit::<S, N, 2>(&mut block, &w, x);
+                unit::<S, N, 3>(&mut block, &w, x);
+                unit::<S, N, 4>(&mut block, &w, x);
+                unit::<S, N, 5>(&mut block, &w, x);
+                unit::<S, N, 6>(&mut block, &w, x);
+                unit::<S, N, 7>(&mut block, &w, x);
+                block.step::<S::Kind>(acc, &S::scales(&w), x);
+            }
+        }
+
+        with_features! { $features
+            /// Adds unit `I` of a block.
+            #[inline]
+            fn unit<'a, S: Source + 'a, const N: usize, const I: usize>(
+                block: &mut Block<N>,
+                w: &S::Block<'a>,
+                x: &[Run<'_, 8>; N],
+            ) {
+                // SAFETY: the CPU has the features because this function has them.
+                let unit = unsafe { S::unit::<($isa, [(); N]), I>(w) };
+                let spread = spread(S::ROWS) > 1;
+                if S::Kind::HALVES {
+                    products::<S, N, 8, 0, [(); I]>(&mut block.totals, &unit.q, x, I);
+                    block.offset::<S::Kind>(spread, 2 * I);
+                    block.add(reduced::<S, N>(&block.totals), unit.steps[0]);
+                    products::<S, N, 8, 1, [(); I]>(&mut block.totals, &unit.q, x, I);
+                    block.offset::<S::Kind>(spread, 2 * I + 1);
+                    block.add(reduced::<S, N>(&block.totals), unit.steps[1]);
+                } else {
+                    products::<S, N, 8, 2, [(); I]>(&mut block.totals, &unit.q, x, I);
+                    block.add(reduced::<S, N>(&block.totals), unit.steps[0]);
+                }
+                block.minima::<S::Kind>(&unit, I);
+                block.in_order();
+            }
+        }
+    };
+}

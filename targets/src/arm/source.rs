@@ -1,0 +1,328 @@
+//! Where the integers of eight rows come from, and what they are.
+//!
+//! A unit is 16 registers, in one of two orders:
+//!
+//! ```text
+//! groups   register 2 g + p: weights 4 g .. 4 g + 4 of rows 4 p .. 4 p + 4
+//! rows     register 2 r + h: weights 16 h .. 16 h + 16 of row r
+//! ```
+
+use super::lanes::{at, group, load, prefetch};
+use super::tile::interleave;
+use core::arch::aarch64::{
+    float32x4_t, int8x16_t, int16x8_t, uint8x16_t, vdupq_n_f32, vdupq_n_s8, vdupq_n_s16,
+};
+use core::marker::PhantomData;
+use dram_quant::{EIGHT, Format};
+
+/// What the integers of a format's blocks are.
+pub(crate) trait Kind {
+    /// The largest magnitude of an integer.
+    const LARGEST: i16;
+    /// How much larger integers are than the weights.
+    const OFFSET: i8 = 0;
+    /// Units in a block, 1 or 8; eight have integer factors.
+    const UNITS: usize = 1;
+    /// Whether each half of a unit has factors of its own.
+    const HALVES: bool = false;
+    /// Whether weights have a minimum.
+    const MIN: bool = false;
+}
+
+/// Scales of a block, a lane a row.
+#[derive(Clone, Copy)]
+pub(crate) struct Scales {
+    pub d: [float32x4_t; 2],
+    /// Read where [`Kind::MIN`].
+    pub m: [float32x4_t; 2],
+}
+
+impl Scales {
+    /// Those of a block without minima.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(super) fn of(d: [float32x4_t; 2]) -> Self {
+        Self { d, m: [vdupq_n_f32(0.0); 2] }
+    }
+}
+
+/// The integers of a unit, in groups or in rows.
+pub(crate) type Integers = [[int8x16_t; 2]; 8];
+
+/// Unit of eight rows in registers.
+#[derive(Clone, Copy)]
+pub(crate) struct Unit {
+    pub q: Integers,
+    /// How much larger the factor of the unit, or of each half, is than the next one of the block;
+    /// after the last comes 0. A lane a row; read where [`Kind::UNITS`] are several.
+    pub steps: [int16x8_t; 2],
+    /// The factor of the minimum of the unit, or of each half; read where there are both.
+    pub n: [int16x8_t; 2],
+}
+
+impl Unit {
+    /// One without factors.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(super) fn of(q: Integers) -> Self {
+        Self { q, steps: [vdupq_n_s16(0); 2], n: [vdupq_n_s16(0); 2] }
+    }
+}
+
+/// Where the bytes of eight registers' pairs lie: in a group of a tile, or in a row's block.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    bytes: &'a [u8],
+    /// How much farther apart the fields are than in a block.
+    spread: usize,
+    first: usize,
+}
+
+impl Place<'_> {
+    /// What in a block are the 32 bytes from `offset` on, or in groups those of one.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(super) fn at(self, offset: usize) -> [uint8x16_t; 2] {
+        group(at(self.bytes, offset * self.spread + self.first))
+    }
+
+    /// The 16 bytes from `offset` on, of a row.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(super) fn half(self, offset: usize) -> uint8x16_t {
+        load(at(self.bytes, offset))
+    }
+}
+
+/// How the bytes of a format, in blocks of `B`, become registers.
+///
+/// One place alone calls each function with each `Caller`: then the compiler inlines them,
+/// however long they are.
+pub(crate) trait Tile<const B: usize>: Kind {
+    const FORMAT: Format;
+
+    /// What is taken out of a tile once for all its units: scales and factors.
+    type Head;
+
+    /// Takes it out; in a tile of which only the fields of one and two bytes were filled, too.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn head<Caller>(tile: &[[u8; B]; EIGHT]) -> Self::Head;
+
+    /// The scales of a block.
+    fn scales(head: &Self::Head) -> Scales;
+
+    /// `q` with the factors of unit `I`.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn unit<Caller, const I: usize>(_: &Self::Head, q: Integers) -> Unit {
+        // SAFETY: as above.
+        unsafe { Unit::of(q) }
+    }
+
+    /// The integers of unit `I`, of one group or of one row.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn pair<Caller, const I: usize>(place: Place<'_>) -> [int8x16_t; 2];
+
+    /// The integers of unit `I` of a tile, in groups.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn groups<Caller, const I: usize>(tile: &[[u8; B]; EIGHT]) -> Integers {
+        let mut q = [[vdupq_n_s8(0); 2]; 8];
+        for (g, q) in q.iter_mut().enumerate() {
+            let place = Place { bytes: tile.as_flattened(), spread: EIGHT, first: g * 32 };
+            // SAFETY: the CPU has the features because this function has them.
+            *q = unsafe { Self::pair::<Caller, I>(place) };
+        }
+        q
+    }
+}
+
+/// Where the blocks of eight rows come from. Of `Caller` see [`Tile`].
+pub(crate) trait Source {
+    type Kind: Kind;
+
+    /// Whether integers come in rows, not in groups.
+    const ROWS: bool;
+
+    /// A block of eight rows.
+    type Block<'a>
+    where
+        Self: 'a;
+
+    /// Limits rows to `blocks` blocks, if they have more; returns how many they have now.
+    ///
+    /// Then the compiler sees that blocks exist.
+    fn limit(&mut self, blocks: usize) -> usize;
+
+    /// Block `i`.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn block<Caller>(&mut self, i: usize) -> Self::Block<'_>;
+
+    /// The scales of a block.
+    fn scales<'a>(block: &Self::Block<'a>) -> Scales
+    where
+        Self: 'a;
+
+    /// Unit `I` of a block.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn unit<'a, Caller, const I: usize>(block: &Self::Block<'a>) -> Unit
+    where
+        Self: 'a;
+}
+
+/// Tiles where they lie.
+pub(super) struct Tiles<'a, T, const B: usize> {
+    tiles: &'a [[[u8; B]; EIGHT]],
+    format: PhantomData<T>,
+}
+
+impl<'a, T: Tile<B>, const B: usize> Tiles<'a, T, B> {
+    pub(super) fn new(blocks: &'a [[u8; B]]) -> Self {
+        Self { tiles: blocks.as_chunks().0, format: PhantomData }
+    }
+}
+
+/// Bytes of tiles asked for before they are needed.
+const AHEAD: usize = 2048;
+
+impl<'t, T: Tile<B>, const B: usize> Source for Tiles<'t, T, B> {
+    type Kind = T;
+
+    const ROWS: bool = false;
+
+    type Block<'a>
+        = (T::Head, &'t [[u8; B]; EIGHT])
+    where
+        Self: 'a;
+
+    #[inline]
+    fn limit(&mut self, blocks: usize) -> usize {
+        let blocks = blocks.min(self.tiles.len());
+        self.tiles = &self.tiles[..blocks];
+        blocks
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn block<Caller>(&mut self, i: usize) -> Self::Block<'_> {
+        let tile = &self.tiles[i];
+        // SAFETY: the CPU has the features because this function has them.
+        (unsafe { T::head::<Caller>(tile) }, tile)
+    }
+
+    #[inline]
+    fn scales<'a>((head, _): &Self::Block<'a>) -> Scales
+    where
+        Self: 'a,
+    {
+        T::scales(head)
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<'a, Caller, const I: usize>((head, tile): &Self::Block<'a>) -> Unit
+    where
+        Self: 'a,
+    {
+        // One cache line of two or three: CPUs see the stream and fetch the others themselves.
+        prefetch::<AHEAD>(&tile.as_flattened()[I * const { B * EIGHT / T::UNITS }..]);
+        // SAFETY: the CPU has the features because this function has them.
+        let q = unsafe { T::groups::<Caller, I>(tile) };
+        // SAFETY: as above.
+        unsafe { T::unit::<Caller, I>(head, q) }
+    }
+}
+
+/// Rows where they lie.
+pub(super) struct Rows<'a, T, const B: usize> {
+    /// The blocks of each row; in place of rows that are missing stands the first.
+    rows: [&'a [[u8; B]]; EIGHT],
+    /// A tile with the scales and factors of one block of each row.
+    scratch: [[u8; B]; EIGHT],
+    format: PhantomData<T>,
+}
+
+impl<'a, T: Tile<B>, const B: usize> Rows<'a, T, B> {
+    pub(super) fn new(blocks: &'a [[u8; B]], count: usize) -> Self {
+        let row_blocks = blocks.len() / count;
+        let mut rows = [&blocks[..row_blocks]; EIGHT];
+        for (to, row) in rows.iter_mut().zip(blocks.chunks_exact(row_blocks)) {
+            *to = row;
+        }
+        Self { rows, scratch: [[0; B]; EIGHT], format: PhantomData }
+    }
+}
+
+impl<'r, T: Tile<B>, const B: usize> Source for Rows<'r, T, B> {
+    type Kind = T;
+
+    const ROWS: bool = true;
+
+    type Block<'a>
+        = (T::Head, [&'r [u8; B]; EIGHT])
+    where
+        Self: 'a;
+
+    #[inline]
+    fn limit(&mut self, blocks: usize) -> usize {
+        let blocks = blocks.min(self.rows[0].len());
+        for row in &mut self.rows {
+            *row = &row[..blocks];
+        }
+        blocks
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn block<Caller>(&mut self, i: usize) -> Self::Block<'_> {
+        let mut blocks = [&self.rows[0][i]; EIGHT];
+        for (to, row) in blocks.iter_mut().zip(&self.rows) {
+            *to = &row[i];
+        }
+        interleave::<T, B, Caller>(&blocks, &mut self.scratch);
+        // SAFETY: the CPU has the features because this function has them.
+        (unsafe { T::head::<(Caller,)>(&self.scratch) }, blocks)
+    }
+
+    #[inline]
+    fn scales<'a>((head, _): &Self::Block<'a>) -> Scales
+    where
+        Self: 'a,
+    {
+        T::scales(head)
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<'a, Caller, const I: usize>((head, blocks): &Self::Block<'a>) -> Unit
+    where
+        Self: 'a,
+    {
+        let mut q = [[vdupq_n_s8(0); 2]; 8];
+        for (q, block) in q.iter_mut().zip(blocks) {
+            let place = Place { bytes: *block, spread: 1, first: 0 };
+            // SAFETY: the CPU has the features because this function has them.
+            *q = unsafe { T::pair::<(Caller,), I>(place) };
+        }
+        // SAFETY: as above.
+        unsafe { T::unit::<(Caller,), I>(head, q) }
+    }
+}
