@@ -19,6 +19,7 @@ pub(crate) fn keep_to(cpus: &[usize]) {
 pub(crate) fn keep_to(_: &[usize]) {}
 
 #[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::keep_to;
     use dram_boards::{Cores, Root};
