@@ -6,7 +6,7 @@ use crate::models;
 use crate::pin::keep_to;
 use dram_boards::{Cores, Memory, Root};
 use dram_quant::Order;
-use dram_runtime::model::{Gguf, Map, Plan, read_ahead};
+use dram_runtime::model::{Gguf, Map, Plan, Room, read_ahead};
 use dram_runtime::text::Vocab;
 use dram_runtime::{Error, KvFormat, Limits, Session};
 use dram_targets::Kernels;
@@ -88,7 +88,7 @@ pub(crate) fn with_session<T>(
             let limits = limits(load, threads, plan.config.context);
             let session_bytes = plan.bytes(&limits)?;
             check_room("a session", session_bytes, "take a smaller --ctx, or --kv q8_0")?;
-            let mut memory = vec![0; session_bytes];
+            let mut memory = Room::new("a session", session_bytes)?;
             let mut session = Session::new(&plan, kernels, limits, &mut memory)?;
             let weights_bytes = bytes(weights);
             let model = Model { path, gguf, vocab, weights_bytes, is_read, session_bytes };

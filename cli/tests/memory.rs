@@ -43,9 +43,13 @@ impl Peak {
 /// Answers a prompt, and watches the memory meanwhile. The context is short: keys and values of a
 /// long one would hide a copy of the weights.
 fn run(model: &str, args: &[&str]) -> (Output, Peak) {
+    run_in(64, model, args)
+}
+
+fn run_in(context: usize, model: &str, args: &[&str]) -> (Output, Peak) {
     let mut command = dram();
-    command.args(["run", model, "--raw", "--json", "--temp", "0", "-n", "24", "--ctx", "64"]);
-    command.args(args).arg("The capital of France is");
+    command.args(["run", model, "--raw", "--json", "--temp", "0", "-n", "24", "--ctx"]);
+    command.arg(context.to_string()).args(args).arg("The capital of France is");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut peak = Peak::default();
     while child.try_wait().unwrap().is_none() {
@@ -89,6 +93,14 @@ fn weights_in_tiles_are_there_once() {
     assert!(peak.anonymous < file + session + SMALL, "{peak:?}");
     assert!(peak.files < SMALL, "the file stays mapped beside its tiles: {peak:?}");
     assert!(peak.resident < file + session + SMALL, "{peak:?}");
+}
+
+#[test]
+fn a_context_takes_memory_as_it_is_used() {
+    let (output, peak) = run_in(8192, MODEL, &["--weights", "rows"]);
+    let session = number(&reply(output), "session_bytes");
+    assert!(session > 4 * SMALL, "{session}");
+    assert!(peak.anonymous < 2 * SMALL, "{session}: {peak:?}");
 }
 
 #[test]

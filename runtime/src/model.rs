@@ -9,6 +9,8 @@ mod pack;
 mod part;
 mod plan;
 mod reader;
+#[cfg(feature = "std")]
+mod room;
 mod tensor;
 #[cfg(feature = "std")]
 mod tiles;
@@ -22,5 +24,7 @@ pub use map::{Map, read_ahead};
 pub use pack::pack;
 pub use part::{KEYS_MAX, TENSORS_MAX};
 pub use plan::{Layer, Plan, Slot};
+#[cfg(feature = "std")]
+pub use room::Room;
 pub use tensor::Tensor;
 pub use value::{Array, FromValue, Number, Strings, Type, Value};

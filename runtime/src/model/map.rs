@@ -1,11 +1,12 @@
 //! Files in memory. The only unsafe code between a path and a checked view.
 #![allow(unsafe_code, reason = "mapping a file is unsafe: others may change it")]
 
+use super::room::Room;
 use super::tiles;
 use crate::error::{Error, PartsFault, PathFault};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::{fmt, hint, ops::Deref};
-use memmap2::{Mmap, MmapMut, MmapOptions};
+use memmap2::{Mmap, MmapOptions};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ pub struct Map(Memory);
 
 enum Memory {
     Mapped(Mmap),
-    Read(MmapMut),
+    Read(Room),
 }
 
 impl Map {
@@ -38,7 +39,7 @@ impl Map {
     /// Maps an open file.
     pub(crate) fn of(file: &File) -> Result<Self, Error> {
         if length(file)? == 0 {
-            return MmapMut::map_anon(0).map(|none| Self(Memory::Read(none))).map_err(mapping);
+            return Room::new("the model", 0).map(|none| Self(Memory::Read(none)));
         }
         // SAFETY: the mapping is read-only and private; that nobody changes the file meanwhile is
         // the documented duty of whoever installs models, which no program can enforce.

@@ -1,6 +1,7 @@
 //! Arranging the matrices of a file in tiles while it is read: to memory, or to another file.
 
 use super::map::{self, Map};
+use super::room::Room;
 use super::tensor::Info;
 use super::{Gguf, part::Part};
 use crate::error::{Error, PartsFault};
@@ -8,7 +9,6 @@ use core::mem;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use dram_quant::{EIGHT, Format, Order, tile};
-use memmap2::MmapMut;
 use std::fs::File;
 #[cfg(windows)]
 use std::io;
@@ -24,7 +24,7 @@ const PIECE: usize = 1 << 19;
 const EIGHT_ROWS_MAX: usize = 1 << 24;
 
 /// Reads the parts of a model with `threads` threads to one region of memory each.
-pub(crate) fn read(paths: &[PathBuf], threads: usize) -> Result<Vec<MmapMut>, Error> {
+pub(crate) fn read(paths: &[PathBuf], threads: usize) -> Result<Vec<Room>, Error> {
     with_sources(paths, |sources| sources.iter().map(|source| source.read(threads)).collect())
 }
 
@@ -66,8 +66,8 @@ struct Piece {
 }
 
 impl<'a> Source<'a> {
-    fn read(&self, threads: usize) -> Result<MmapMut, Error> {
-        let mut image = region(self.part.bytes.len())?;
+    fn read(&self, threads: usize) -> Result<Room, Error> {
+        let mut image = Room::new("the model", self.part.bytes.len())?;
         let mut left = &mut *image;
         let with_room = |piece: Piece| {
             let (to, rest) = mem::take(&mut left).split_at_mut(piece.range.len());
@@ -149,16 +149,6 @@ fn cut(pieces: &mut Vec<Piece>, end: usize, bytes: usize, tiles: Option<(Format,
         start = range.end;
         pieces.push(Piece { range, tiles });
     }
-}
-
-/// Memory that is zero, in huge pages where the system has them.
-fn region(bytes: usize) -> Result<MmapMut, Error> {
-    let no_room = Error::NoRoom { what: "the model", needed: bytes, available: None };
-    let region = MmapMut::map_anon(bytes).map_err(|_| no_room)?;
-    // Advice may be refused, by an older kernel for one; the memory is as good, only slower.
-    #[cfg(target_os = "linux")]
-    let _ = region.advise(memmap2::Advice::HugePage);
-    Ok(region)
 }
 
 /// Does all jobs on `threads` threads, each with scratch of its own; the first failure stops every
