@@ -3,7 +3,12 @@
 //! A page holds [`PAGE`] positions of every layer. A sequence is a list of pages; pages count
 //! their users, so a fork shares all of them, and a shared page is copied when one of its users
 //! writes to it.
+//!
+//! Pages lie in slabs of [`SLAB`]: within a slab, the parts of one layer and head are neighbours, so
+//! that a head's walk over a sequence that had the memory to itself is a walk over long runs of
+//! bytes. Slabs are used in order, and those that no sequence has reached are never written to.
 
+use super::attention::CHUNK;
 use super::limits::{KvFormat, Limits};
 use crate::arena::Arena;
 use crate::error::{Error, SessionFault};
@@ -18,7 +23,10 @@ pub struct Sequence(pub(crate) u32);
 /// Marks a sequence that is not open.
 const CLOSED: u32 = u32::MAX;
 
-/// The bytes of keys and values. Within a page: layer, then head.
+/// Pages of a slab: as many as attention walks at a time.
+const SLAB: usize = CHUNK / PAGE;
+
+/// The bytes of keys and values, `(slabs, layers, heads, pages of the slab)` of this:
 enum Store<'a> {
     /// Keys `(head_len, 32)`, values `(32, head_len)`.
     F16 { k: &'a mut [u16], v: &'a mut [u16] },
@@ -167,29 +175,39 @@ impl<'a> Pages<'a> {
     }
 
     fn copy(&mut self, from: usize, to: usize) {
-        let cells = self.layers * self.kv_heads * self.head_len * PAGE;
         fn copy<T: Copy>(cells: &mut [T], from: usize, to: usize, count: usize) {
             cells.copy_within(from * count..(from + 1) * count, to * count);
         }
-        match &mut self.store {
-            Store::F16 { k, v } => {
-                copy(k, from, to, cells);
-                copy(v, from, to, cells);
-            }
-            Store::Q8 { k, k_scales, v, v_scales } => {
-                copy(k, from, to, cells);
-                copy(v, from, to, cells);
-                copy(k_scales, from, to, cells / 32);
-                copy(v_scales, from, to, cells / 32);
+        let cells = self.head_len * PAGE;
+        for head in 0..self.layers * self.kv_heads {
+            let (from, to) = (self.part(from, head), self.part(to, head));
+            match &mut self.store {
+                Store::F16 { k, v } => {
+                    copy(k, from, to, cells);
+                    copy(v, from, to, cells);
+                }
+                Store::Q8 { k, k_scales, v, v_scales } => {
+                    copy(k, from, to, cells);
+                    copy(v, from, to, cells);
+                    copy(k_scales, from, to, cells / 32);
+                    copy(v_scales, from, to, cells / 32);
+                }
             }
         }
     }
 
-    /// The first cell of a KV head of a layer in the page of `position`, in units of a head's
-    /// page.
+    /// Where a page's part lies that a KV head has, in parts; heads count through all layers.
+    fn part(&self, page: usize, head: usize) -> usize {
+        let slab = page / SLAB * SLAB;
+        // The last slab may be short.
+        let pages = (self.users.len() - slab).min(SLAB);
+        slab * self.layers * self.kv_heads + head * pages + (page - slab)
+    }
+
+    /// Where the part of a KV head of a layer lies in the page of `position`, in parts.
     fn block(&self, sequence: Sequence, position: usize, layer: usize, head: usize) -> usize {
-        let page = self.lists[self.list_at(sequence, position / PAGE)] as usize;
-        (page * self.layers + layer) * self.kv_heads + head
+        let page = self.lists[self.list_at(sequence, position / PAGE)];
+        self.part(page as usize, layer * self.kv_heads + head)
     }
 
     /// Stores the key and value of one head at a position that [`Self::extend`] has given.
