@@ -110,6 +110,11 @@ impl<'r, 'a, 's> Reply<'r, 'a, 's> {
         Ok(Step::Token(token))
     }
 
+    /// As [`Session::set_threads`], from the next step on.
+    pub fn set_threads(&mut self, decode: usize, prefill: usize) {
+        self.session.set_threads(decode, prefill);
+    }
+
     /// Reads the next batch of the prompt.
     fn read(&mut self) -> Result<Step, Error> {
         let batch = self.prompt.len().min(self.session.limits().batch);

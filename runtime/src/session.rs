@@ -13,6 +13,7 @@ pub use pages::Sequence;
 use crate::arena::Arena;
 use crate::error::{Error, SessionFault};
 use crate::model::Plan;
+use dram_quant::EIGHT;
 use dram_targets::Kernels;
 use pages::Pages;
 use pool::{MAX_THREADS, Pool};
@@ -38,6 +39,8 @@ pub struct Session<'a> {
     plan: &'a Plan<'a>,
     kernels: &'static Kernels,
     limits: Limits,
+    /// Threads that compute in short passes, and in long ones.
+    threads: [usize; 2],
     pool: Pool,
     pages: Pages<'a>,
     state: State<'a>,
@@ -93,7 +96,8 @@ impl<'a> Session<'a> {
         let limits = limits.fit(&plan.config)?;
         let (pages, state, workers) = carve(plan, &limits, &mut Arena::new(memory))?;
         let pool = Pool::new(limits.threads);
-        Ok(Self { plan, kernels, limits, pool, pages, state, workers })
+        let threads = [limits.threads; 2];
+        Ok(Self { plan, kernels, limits, threads, pool, pages, state, workers })
     }
 
     /// The model.
@@ -109,6 +113,19 @@ impl<'a> Session<'a> {
     /// The kernel table it computes with.
     pub const fn kernels(&self) -> &'static Kernels {
         self.kernels
+    }
+
+    /// From the next pass on, computes with `decode` threads where a pass has at most 8 columns,
+    /// which is bound by memory, and with `prefill` threads where it has more, which is bound by
+    /// arithmetic: at least one, at most those of the limits. The others sleep meanwhile.
+    pub fn set_threads(&mut self, decode: usize, prefill: usize) {
+        self.threads = [decode, prefill].map(|threads| threads.clamp(1, self.limits.threads));
+    }
+
+    /// The threads that compute now, to decode and to read a prompt, as [`Self::set_threads`] has
+    /// them; those of the limits at first.
+    pub const fn threads(&self) -> [usize; 2] {
+        self.threads
     }
 
     /// Opens an empty sequence.
@@ -171,6 +188,7 @@ impl<'a> Session<'a> {
     fn run(&mut self, count: usize, column: impl Fn(usize) -> Column) -> Result<(), Error> {
         self.check(count, &column)?;
         self.extend(count, &column)?;
+        self.pool.keep(self.threads[usize::from(count > EIGHT)]);
         self.embed(count, &column);
         for layer in 0..self.plan.config.layers {
             self.attend(layer, count);

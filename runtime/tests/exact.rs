@@ -52,6 +52,30 @@ fn threads() {
 }
 
 #[test]
+fn threads_that_come_and_go() {
+    for (name, model) in models() {
+        let (expected, tokens) = (expected(&model), model.shape.tokens(POSITIONS));
+        for batch in [1, 8, 32] {
+            let limits = Limits { threads: 3, ..limits(POSITIONS, batch) };
+            let found = start(&model.file(), best(), limits, |session| {
+                let sequence = session.open().unwrap();
+                let mut found = Vec::new();
+                for (pass, tokens) in tokens.chunks(batch).enumerate() {
+                    let threads = [3, 2, 1, 1, 2, 3][pass % 6];
+                    session.set_threads(threads, 4 - threads);
+                    assert_eq!(session.threads(), [threads, 4 - threads]);
+                    found.extend(extend(session, sequence, tokens));
+                }
+                session.set_threads(0, 9);
+                assert_eq!(session.threads(), [1, 3]);
+                found
+            });
+            assert_same(&found, &expected, &format!("{name}, 1 to 3 threads by {batch}"));
+        }
+    }
+}
+
+#[test]
 fn batches() {
     for (name, model) in models() {
         let (expected, tokens) = (expected(&model), model.shape.tokens(POSITIONS));

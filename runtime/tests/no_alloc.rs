@@ -53,6 +53,7 @@ fn replies(limits: Limits) {
     let second = session.fork(first).unwrap();
     session.rewind(second, count).unwrap();
     session.close(first).unwrap();
+    session.set_threads(1, 1);
     reply(&mut session, &vocab, &mut sampler, second, &tokens[..1], &mut text);
     let change = region.change();
 
@@ -72,9 +73,11 @@ fn reply(
 ) -> End {
     let start = Some(Channel::Reasoning);
     let mut reply = Reply::new(session, vocab, sampler, sequence, prompt, start, 64).unwrap();
-    loop {
+    for turn in 0.. {
         if let Step::End(end) = reply.step(|_, piece| text.push_str(piece)).unwrap() {
             return end;
         }
+        reply.set_threads(1 + turn % 2, 2 - turn % 2);
     }
+    unreachable!("a reply ends");
 }

@@ -209,7 +209,8 @@ impl Rows<'_> {
 
 /// The threads of a session.
 pub(crate) struct Pool {
-    threads: usize,
+    started: usize,
+    active: usize,
     #[cfg(feature = "std")]
     crew: Option<crew::Crew>,
 }
@@ -219,15 +220,30 @@ impl Pool {
     pub(crate) fn new(threads: usize) -> Self {
         let threads = if cfg!(feature = "std") { threads.clamp(1, MAX_THREADS) } else { 1 };
         Self {
-            threads,
+            started: threads,
+            active: threads,
             #[cfg(feature = "std")]
             crew: (threads > 1).then(|| crew::Crew::new(threads - 1)),
         }
     }
 
-    /// Threads, the caller counted.
+    /// Threads that compute, the caller counted.
     pub(crate) fn threads(&self) -> usize {
-        self.threads
+        self.active
+    }
+
+    /// Lets only so many of the threads compute: at least the caller, at most those started. The
+    /// others sleep.
+    pub(crate) fn keep(&mut self, threads: usize) {
+        let active = threads.clamp(1, self.started);
+        if active == self.active {
+            return;
+        }
+        self.active = active;
+        #[cfg(feature = "std")]
+        if let Some(crew) = &self.crew {
+            crew.keep(active);
+        }
     }
 
     /// Calls `work(&mut scratch[thread], part, hand)` once for every part of `deal`, on any
@@ -235,20 +251,20 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// If there is less scratch than threads.
+    /// If there is less scratch than threads were started.
     pub(crate) fn run<S: Send, D: Deal>(
         &mut self,
         scratch: &mut [S],
         deal: D,
         work: impl Fn(&mut S, usize, D::Hand) + Sync,
     ) {
-        assert!(scratch.len() >= self.threads, "scratch for every thread");
+        assert!(scratch.len() >= self.started, "scratch for every thread");
         let parts = deal.parts();
         #[cfg(feature = "std")]
-        if let Some(crew) = self.crew.as_ref().filter(|_| parts > 1) {
+        if let Some(crew) = self.crew.as_ref().filter(|_| parts > 1 && self.active > 1) {
             let scratch = Pieces::new(scratch, 1);
             return crew.run(parts, &|thread, part| {
-                // SAFETY: a thread has its own number below `threads`, and runs one part at a time.
+                // SAFETY: a thread has its own number below those started, and runs one part at a time.
                 let scratch = unsafe { scratch.hand(thread) };
                 // SAFETY: the crew hands out each part below `parts` once.
                 let hand = unsafe { deal.hand(part) };
@@ -259,6 +275,67 @@ impl Pool {
             // SAFETY: every part is asked for once.
             let hand = unsafe { deal.hand(part) };
             work(&mut scratch[0], part, hand);
+        }
+    }
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::{Pieces, Pool};
+    use std::time::{Duration, Instant};
+    use std::vec;
+    use std::vec::Vec;
+
+    /// Runs a step of many parts and tells which threads took any.
+    fn numbers(pool: &mut Pool, scratch: &mut [usize]) -> Vec<usize> {
+        let mut parts = [0_u32; 64];
+        scratch.fill(0);
+        pool.run(scratch, Pieces::new(&mut parts, 1), |taken, part, hand| {
+            *taken += 1;
+            hand[0] += part as u32 + 1;
+            // Long enough for every thread to come and take some.
+            std::thread::sleep(Duration::from_micros(200));
+        });
+        let expected: Vec<u32> = (1..=64).collect();
+        assert_eq!(parts, *expected, "each part once");
+        (0..scratch.len()).filter(|&thread| scratch[thread] > 0).collect()
+    }
+
+    /// Runs steps until all threads that are kept have taken parts of one, since one that is waking
+    /// may miss a step; others never do.
+    fn all_work(pool: &mut Pool, scratch: &mut [usize], kept: usize) {
+        let start = Instant::now();
+        loop {
+            let found = numbers(pool, scratch);
+            assert!(found.iter().all(|&thread| thread < kept), "{found:?} of {kept}");
+            if found.len() == kept {
+                return;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "{found:?} of {kept}");
+        }
+    }
+
+    #[test]
+    fn threads_that_are_not_kept_take_no_parts_and_come_back() {
+        let (mut pool, mut scratch) = (Pool::new(4), vec![0; 4]);
+        all_work(&mut pool, &mut scratch, 4);
+        for kept in [3, 2, 1, 2, 4, 1, 4] {
+            pool.keep(kept);
+            assert_eq!(pool.threads(), kept);
+            (0..5).for_each(|_| all_work(&mut pool, &mut scratch, kept));
+        }
+        for (asked, kept) in [(0, 1), (9, 4)] {
+            pool.keep(asked);
+            assert_eq!(pool.threads(), kept);
+        }
+    }
+
+    #[test]
+    fn a_pool_ends_while_threads_are_not_kept() {
+        for kept in 1..4 {
+            let mut pool = Pool::new(4);
+            pool.keep(kept);
+            drop(pool);
         }
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! The caller opens the gate, works, closes it when no parts are left and waits until nobody is
 //! inside. A thread that comes late finds the gate closed and is not waited for. Between jobs
-//! threads spin for a moment, then sleep.
+//! threads spin for a moment, then sleep. Threads that are not to compute sleep until they are.
 
 #![allow(
     unsafe_code,
@@ -40,6 +40,8 @@ struct Shared {
     parts: AtomicUsize,
     work: UnsafeCell<Option<*const Work<'static>>>,
     sleepers: AtomicUsize,
+    /// Threads that compute, the caller counted: those with smaller numbers.
+    active: AtomicUsize,
     started: AtomicUsize,
     stop: AtomicBool,
 }
@@ -67,6 +69,7 @@ impl Crew {
             parts: AtomicUsize::new(0),
             work: UnsafeCell::new(None),
             sleepers: AtomicUsize::new(0),
+            active: AtomicUsize::new(count + 1),
             started: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
         });
@@ -80,6 +83,13 @@ impl Crew {
             thread::yield_now();
         }
         Self { shared, threads }
+    }
+
+    /// From the next job on, lets `active` threads compute, the caller counted; wakes all, so that
+    /// each looks at the number again.
+    pub(crate) fn keep(&self, active: usize) {
+        self.shared.active.store(active, Ordering::Relaxed);
+        self.threads.iter().for_each(|thread| thread.thread().unpark());
     }
 
     /// Calls `work(thread, part)` once for each part below `parts`, and returns when all calls
@@ -97,7 +107,8 @@ impl Crew {
         let job = (shared.gate.load(Ordering::Relaxed) & !(OPEN | INSIDE)).wrapping_add(JOB);
         shared.gate.store(job | OPEN, Ordering::SeqCst);
         if shared.sleepers.load(Ordering::SeqCst) > 0 {
-            self.threads.iter().for_each(|thread| thread.thread().unpark());
+            let computing = shared.active.load(Ordering::Relaxed).saturating_sub(1);
+            self.threads.iter().take(computing).for_each(|thread| thread.thread().unpark());
         }
         let _close = Close(shared);
         shared.work_as(0);
@@ -136,6 +147,13 @@ impl Shared {
         let (mut turn, mut done) = (0, 0);
         while !self.stop.load(Ordering::Relaxed) {
             let gate = self.gate.load(Ordering::Acquire);
+            // Read behind the gate, this is at least as new as the job there.
+            if number >= self.active.load(Ordering::Relaxed) {
+                // Not counted among the sleepers: jobs do not wake it, only `keep` and the end.
+                thread::park();
+                turn = 0;
+                continue;
+            }
             if gate & OPEN > 0 && gate & !(OPEN | INSIDE) != done {
                 if self.enter(gate) {
                     done = gate & !(OPEN | INSIDE);
