@@ -11,7 +11,7 @@
 mod wide;
 
 use crate::x86::lanes::{self, pair, word};
-use crate::x86::product::{Column, Isa, Kind, Scales, Source, Unit, add};
+use crate::x86::product::{Column, Isa, Kind, Source, Unit, add};
 use core::arch::x86_64::{
     __m256i, _mm256_add_epi32, _mm256_dpbusd_epi32, _mm256_dpwssd_epi32, _mm256_mullo_epi16,
     _mm256_mullo_epi32, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_ps,
@@ -37,19 +37,24 @@ impl Isa for Dpbusd {
     ) {
         let columns = Column::of::<N>(x, first);
         let mut acc = [_mm256_setzero_ps(); N];
-        for block in (0..x.len / UNIT).step_by(S::Kind::BLOCK) {
+        for block in 0..x.len / UNIT / S::Kind::BLOCK {
+            // SAFETY: the CPU has the features because this function has them.
+            let scales = unsafe { w.begin::<(Self, [(); N])>(block) };
+            let x = columns.map(|x| x.block::<S::Kind>(block * S::Kind::BLOCK));
             let mut sums = [_mm256_setzero_si256(); N];
-            let (mut minima, mut scales) = (sums, Scales::zero());
-            for i in block..block + S::Kind::BLOCK {
-                // SAFETY: the CPU has the features because this function has them.
-                let (w, of_block) = unsafe { w.unit::<(Self, [(); N])>(i) };
-                scales = of_block;
-                add_products::<S, N>(&mut sums, &w, &columns, i);
-                if S::Kind::MIN && S::Kind::BLOCK > 1 {
-                    add_sums(&mut minima, w.n, &columns, i);
+            let mut minima = sums;
+            for i in (0..S::Kind::BLOCK).step_by(S::Kind::SHARE) {
+                // One by one, not in a loop: where a unit lies becomes part of the instructions.
+                unit::<S, N, 0>(w, &x, i, &mut sums, &mut minima);
+                if S::Kind::SHARE >= 2 {
+                    unit::<S, N, 1>(w, &x, i, &mut sums, &mut minima);
+                }
+                if S::Kind::SHARE == 4 {
+                    unit::<S, N, 2>(w, &x, i, &mut sums, &mut minima);
+                    unit::<S, N, 3>(w, &x, i, &mut sums, &mut minima);
                 }
             }
-            add::<S::Kind, N>(&mut acc, &scales, &sums, &minima, &columns, block);
+            add::<S::Kind, N>(&mut acc, &scales, &sums, &minima, &x);
         }
         for (y, acc) in y[first..].iter_mut().zip(acc) {
             lanes::store_floats(y, acc);
@@ -68,12 +73,30 @@ impl Isa for Dpbusd {
     }
 }
 
-/// Adds the products of unit `i` with each column, a lane a row.
+/// Adds unit `first + I` of a block.
 ///
-/// One pass alone has these types: then the compiler inlines it, however long. So of [`dot`].
+/// One pass alone has these types: then the compiler inlines it, however long. So of what it calls.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn add_products<S: Source, const N: usize>(
+fn unit<S: Source, const N: usize, const I: usize>(
+    w: &S,
+    x: &[Column<'_>; N],
+    first: usize,
+    sums: &mut [__m256i; N],
+    minima: &mut [__m256i; N],
+) {
+    // SAFETY: the CPU has the features because this function has them.
+    let w = unsafe { w.unit::<(Dpbusd, [[(); I]; N])>(first + I) };
+    add_products::<S, N, I>(sums, &w, x, first + I);
+    if S::Kind::MIN && S::Kind::BLOCK > 1 {
+        add_sums(minima, w.n, x, first + I);
+    }
+}
+
+/// Adds the products of unit `i` with each column, a lane a row.
+#[inline]
+#[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
+fn add_products<S: Source, const N: usize, const I: usize>(
     sums: &mut [__m256i; N],
     w: &Unit,
     x: &[Column<'_>; N],
@@ -86,13 +109,13 @@ fn add_products<S: Source, const N: usize>(
         add_sums(sums, offset, x, i);
     }
     if S::Kind::BLOCK == 1 {
-        return dot::<S, N>(sums, w, x, i, 0..8);
+        return dot::<S, N, I>(sums, w, x, i, 0..8);
     }
     let halves = if S::Kind::HALVES { 2 } else { 1 };
     for half in 0..halves {
         let mut dots = [_mm256_setzero_si256(); N];
         let groups = 8 / halves;
-        dot::<S, N>(&mut dots, w, x, i, half * groups..(half + 1) * groups);
+        dot::<S, N, I>(&mut dots, w, x, i, half * groups..(half + 1) * groups);
         let s = if half == 0 { _mm256_slli_epi32::<16>(w.s) } else { w.s };
         let s = _mm256_srai_epi32::<16>(s);
         for c in 0..N {
@@ -104,7 +127,7 @@ fn add_products<S: Source, const N: usize>(
 /// Adds the products of some groups of unit `i`, without factors.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn dot<S: Source, const N: usize>(
+fn dot<S: Source, const N: usize, const I: usize>(
     sums: &mut [__m256i; N],
     w: &Unit,
     x: &[Column<'_>; N],

@@ -17,6 +17,7 @@ pub(crate) mod q5_1;
 pub(crate) mod q5_k;
 pub(crate) mod q6_k;
 pub(crate) mod q8_0;
+mod source;
 mod tile;
 
 use crate::attention::Lanes;

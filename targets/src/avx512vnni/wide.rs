@@ -34,22 +34,26 @@ pub(super) fn pass<S: Source, const N: usize>(
 ) {
     let columns = Column::of::<N>(x, first);
     let mut acc = [_mm512_setzero_ps(); N];
-    for block in (0..x.len / UNIT).step_by(S::Kind::BLOCK) {
+    for block in 0..x.len / UNIT / S::Kind::BLOCK {
+        // SAFETY: the CPU has the features because this function has them.
+        let lower = unsafe { a.begin::<(Dpbusd, [S; N])>(block) };
+        // SAFETY: as above.
+        let upper = unsafe { b.begin::<(Dpbusd, [S; N], S)>(block) };
         let mut sums = [_mm512_setzero_si512(); N];
-        let (mut minima, mut scales) = (sums, [Scales::zero(), Scales::zero()]);
-        for i in block..block + S::Kind::BLOCK {
-            // SAFETY: the CPU has the features because this function has them.
-            let (lower, lower_scales) = unsafe { a.unit::<(Dpbusd, [S; N])>(i) };
+        let mut minima = sums;
+        let x = columns.map(|x| x.block::<S::Kind>(block * S::Kind::BLOCK));
+        for i in 0..S::Kind::BLOCK {
             // SAFETY: as above.
-            let (upper, upper_scales) = unsafe { b.unit::<(Dpbusd, [S; N], S)>(i) };
-            scales = [lower_scales, upper_scales];
+            let lower = unsafe { a.unit::<(Dpbusd, [S; N])>(i) };
+            // SAFETY: as above.
+            let upper = unsafe { b.unit::<(Dpbusd, [S; N], S)>(i) };
             let w = sixteen(&lower, &upper);
-            add_products::<S, N>(&mut sums, &w, &columns, i);
+            add_products::<S, N>(&mut sums, &w, &x, i);
             if S::Kind::MIN && S::Kind::BLOCK > 1 {
-                add_sums(&mut minima, w.n, &columns, i);
+                add_sums(&mut minima, w.n, &x, i);
             }
         }
-        add::<S::Kind, N>(&mut acc, &scales, &sums, &minima, &columns, block);
+        add::<S::Kind, N>(&mut acc, &[lower, upper], &sums, &minima, &x);
     }
     for (half, y) in y.chunks_exact_mut(x.count()).enumerate() {
         for (y, acc) in y[first..].iter_mut().zip(acc) {
@@ -120,8 +124,7 @@ fn add_sums<const N: usize>(sums: &mut [__m512i; N], w: __m512i, x: &[Column<'_>
     }
 }
 
-/// Adds the block that begins with unit `i` of each column to the outputs, as
-/// [`dram_quant::Unpacked`] defines it.
+/// Adds a block of each column to the outputs, as [`dram_quant::Unpacked`] defines it.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
 fn add<K: Kind, const N: usize>(
@@ -130,15 +133,14 @@ fn add<K: Kind, const N: usize>(
     sums: &[__m512i; N],
     minima: &[__m512i; N],
     x: &[Column<'_>; N],
-    i: usize,
 ) {
     let (d, m) = (floats(w[0].d, w[1].d), floats(w[0].m, w[1].m));
     for c in 0..N {
-        let dx = _mm512_set1_ps(x[c].d[i]);
+        let dx = _mm512_set1_ps(x[c].d[0]);
         acc[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[c]), _mm512_mul_ps(d, dx), acc[c]);
         if K::MIN {
             let minima = match K::BLOCK {
-                1 => _mm512_set1_ps(x[c].ds[i]),
+                1 => _mm512_set1_ps(x[c].ds[0]),
                 _ => _mm512_mul_ps(_mm512_cvtepi32_ps(minima[c]), dx),
             };
             acc[c] = _mm512_fmadd_ps(m, minima, acc[c]);

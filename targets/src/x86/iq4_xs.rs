@@ -23,6 +23,7 @@ struct IQ4_XS;
 
 impl Kind for IQ4_XS {
     const BLOCK: usize = 8;
+    const SHARE: usize = 2;
     const DEPTH: usize = 1;
     const SIGNED: bool = true;
 }
@@ -44,7 +45,7 @@ impl Tile<136> for IQ4_XS {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 136]; EIGHT], i: usize) -> Unit {
+    unsafe fn unit<Caller>(&self, tile: &[[u8; 136]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         let s = factors(at(tile, 16), i);
         Unit { s, ..Unit::new(values(&tile[64 + i * 128..])) }
@@ -52,7 +53,7 @@ impl Tile<136> for IQ4_XS {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn scales(tile: &[[u8; 136]; EIGHT]) -> Scales {
+    unsafe fn begin(&mut self, tile: &[[u8; 136]; EIGHT]) -> Scales {
         Scales { d: halves(at(tile.as_flattened(), 0)), m: _mm256_setzero_ps() }
     }
 }

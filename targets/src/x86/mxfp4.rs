@@ -45,7 +45,7 @@ impl Tile<17> for Mxfp4 {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 17]; EIGHT], _: usize) -> Unit {
+    unsafe fn unit<Caller>(&self, tile: &[[u8; 17]; EIGHT], _: usize) -> Unit {
         let table = _mm256_broadcastsi128_si256(load16(&VALUES));
         let mut q = nibbles(&tile.as_flattened()[8..]);
         for q in &mut q {
@@ -56,7 +56,7 @@ impl Tile<17> for Mxfp4 {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn scales(tile: &[[u8; 17]; EIGHT]) -> Scales {
+    unsafe fn begin(&mut self, tile: &[[u8; 17]; EIGHT]) -> Scales {
         Scales { d: half_powers(at(tile.as_flattened(), 0)), m: _mm256_setzero_ps() }
     }
 }

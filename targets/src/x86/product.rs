@@ -9,22 +9,23 @@
 //! is, because instructions want one factor so; its offset comes off through the sums of
 //! activations: `Σ (u − o) x = Σ u x − o Σ x`, exactly.
 
-use super::lanes::{self, floats, load, pairs, prefetch, store_floats, store_pairs};
-use super::tile::interleave;
+use super::lanes::{self, load, pairs, store_floats, store_pairs};
+use super::source::{Rows, Tiles, Unpacked};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
     __m256, __m256i, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_mul_ps,
-    _mm256_or_si256, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256,
-    _mm256_slli_epi16, _mm256_srai_epi16,
+    _mm256_or_si256, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_si256, _mm256_slli_epi16,
+    _mm256_srai_epi16,
 };
-use core::marker::PhantomData;
 use dram_quant::{EIGHT, Format, Order, Q8, UNIT};
 
 /// What the integers of a format's units are.
 pub(crate) trait Kind {
     /// Units in a block. Where there are many they have factors, [`Unit::s`] and [`Unit::n`].
     const BLOCK: usize = 1;
+    /// Units in turn that share bytes, which are loaded once.
+    const SHARE: usize = 1;
     /// Groups whose products `maddubs` gives may be added in 16 bits.
     const DEPTH: usize;
     /// Whether integers are signed, of 8 bits, and not unsigned.
@@ -44,33 +45,40 @@ pub(crate) trait Tile<const B: usize>: Kind {
     /// A value to begin any row with.
     const NEW: Self;
 
-    /// Unit `i` of a tile; units of a tile are asked for in order.
+    /// Begins a tile: its scales and minima.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; B]; EIGHT], i: usize) -> Unit;
+    unsafe fn begin(&mut self, tile: &[[u8; B]; EIGHT]) -> Scales;
 
-    /// Scales and minima of a tile.
+    /// Unit `i` of the tile that was begun.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn scales(tile: &[[u8; B]; EIGHT]) -> Scales;
+    unsafe fn unit<Caller>(&self, tile: &[[u8; B]; EIGHT], i: usize) -> Unit;
 }
 
 /// Where the units of eight rows come from.
 pub(crate) trait Source {
     type Kind: Kind;
 
-    /// Unit `i`, and the scales of its block; units of a row are asked for in order.
+    /// Begins a block: its scales and minima.
     ///
     /// One place alone calls it with each `Caller`: then the compiler inlines it, however long.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn unit<Caller>(&mut self, i: usize) -> (Unit, Scales);
+    unsafe fn begin<Caller>(&mut self, block: usize) -> Scales;
+
+    /// Unit `i` of the block that was begun; `Caller` as above.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn unit<Caller>(&self, i: usize) -> Unit;
 }
 
 /// How an instruction set multiplies.
@@ -127,14 +135,6 @@ pub(crate) struct Scales {
     pub m: __m256,
 }
 
-impl Scales {
-    #[inline]
-    #[target_feature(enable = "avx2,fma,f16c")]
-    pub(crate) fn zero() -> Self {
-        Self { d: _mm256_setzero_ps(), m: _mm256_setzero_ps() }
-    }
-}
-
 impl Unit {
     /// One whose factors are 1.
     #[inline]
@@ -145,7 +145,7 @@ impl Unit {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    fn from_panel(panel: &Panel<'_>, i: usize) -> Self {
+    pub(super) fn from_panel(panel: &Panel<'_>, i: usize) -> Self {
         let mut q = [_mm256_setzero_si256(); 8];
         for (q, group) in q.iter_mut().zip(panel.q[i].as_chunks().0) {
             *q = load(group);
@@ -167,85 +167,6 @@ impl Unit {
     }
 }
 
-/// Eight rows where they lie.
-struct Blocks<'a, T, const B: usize> {
-    order: Order,
-    /// All blocks, in order.
-    blocks: &'a [[u8; B]],
-    /// In [`Order::Rows`], those of each row; in place of rows that are missing stands the first.
-    rows: [&'a [[u8; B]]; EIGHT],
-    /// The tile made of one block of each row.
-    scratch: [[u8; B]; EIGHT],
-    tile: T,
-}
-
-impl<'a, T: Tile<B>, const B: usize> Blocks<'a, T, B> {
-    fn new(w: &Eight<'a>) -> Self {
-        let blocks = w.bytes.as_chunks().0;
-        let row_blocks = blocks.len() / w.rows;
-        let mut rows = [&blocks[..row_blocks]; EIGHT];
-        for (to, row) in rows.iter_mut().zip(blocks.chunks_exact(row_blocks)) {
-            *to = row;
-        }
-        Self { order: w.order, blocks, rows, scratch: [[0; B]; EIGHT], tile: T::NEW }
-    }
-}
-
-/// Bytes of tiles asked for before they are needed.
-const AHEAD: usize = 4096;
-
-impl<T: Tile<B>, const B: usize> Source for Blocks<'_, T, B> {
-    type Kind = T;
-
-    #[inline]
-    #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, i: usize) -> (Unit, Scales) {
-        const { assert!(T::BLOCK * UNIT == T::FORMAT.weights()) };
-        let unit_bytes = const { B * EIGHT / T::BLOCK };
-        let bytes = self.blocks.as_flattened();
-        let ahead = match self.order {
-            Order::Tiles => AHEAD,
-            // The next eight rows, as one stream: faster than eight streams, one a row.
-            Order::Rows => bytes.len(),
-        };
-        for line in 0..unit_bytes.div_ceil(64) {
-            prefetch(bytes, ahead + i * unit_bytes + line * 64);
-        }
-        let (block, i) = (i / T::BLOCK, i % T::BLOCK);
-        if i == 0 && self.order == Order::Rows {
-            interleave::<T, B>(&self.rows, block, &mut self.scratch);
-        }
-        let tile = match self.order {
-            Order::Tiles => &self.blocks.as_chunks().0[block],
-            Order::Rows => &self.scratch,
-        };
-        // SAFETY: the CPU has the features because this function has them.
-        let scales = unsafe { T::scales(tile) };
-        // SAFETY: as above.
-        (unsafe { self.tile.unit::<Caller>(tile, i) }, scales)
-    }
-}
-
-/// Eight rows unpacked.
-struct Unpacked<'a, K> {
-    panel: &'a Panel<'a>,
-    /// Where the rows' units begin.
-    first: usize,
-    kind: PhantomData<K>,
-}
-
-impl<K: Kind> Source for Unpacked<'_, K> {
-    type Kind = K;
-
-    #[inline]
-    #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, i: usize) -> (Unit, Scales) {
-        let i = self.first + i;
-        let (d, m) = (floats(&self.panel.d[i]), floats(&self.panel.m[i]));
-        (Unit::from_panel(self.panel, i), Scales { d, m })
-    }
-}
-
 /// Multiplies eight rows in blocks of `B` bytes with every column: where they lie if there are few
 /// columns, else unpacked; two groups are always unpacked.
 #[inline]
@@ -262,20 +183,40 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
         Order::Rows => y.len() <= 4 || y.len() == I::COLUMNS,
     };
     if few && w.next.is_none() {
-        return columns::<I, _>(&mut Blocks::<T, B>::new(&w), x, 0, y);
+        return match w.order {
+            Order::Tiles => columns::<I, _>(&mut Tiles::<T, B>::new(w.bytes), x, 0, y),
+            Order::Rows => columns::<I, _>(&mut Rows::<T, B>::new(w.bytes, w.rows), x, 0, y),
+        };
     }
     let units = x.len / UNIT;
     for (group, w) in core::iter::once(&w).chain(w.next).enumerate() {
-        let mut source = Blocks::<T, B>::new(w);
-        for i in 0..units {
-            // SAFETY: the CPU has the features because this function has them.
-            let (unit, scales) = unsafe { source.unit::<I>(i) };
-            unit.to_panel(panel, group * units + i);
-            store_floats(&mut panel.d[group * units + i], scales.d);
-            store_floats(&mut panel.m[group * units + i], scales.m);
+        match w.order {
+            Order::Tiles => {
+                unpack::<I, _>(Tiles::<T, B>::new(w.bytes), panel, group * units, units)
+            }
+            Order::Rows => {
+                unpack::<I, _>(Rows::<T, B>::new(w.bytes, w.rows), panel, group * units, units);
+            }
         }
     }
     panel_product::<I, T>(panel, x, y);
+}
+
+/// Writes `units` units of eight rows to the panel, from its unit `first` on.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn unpack<I: Isa, S: Source>(mut w: S, panel: &mut Panel<'_>, first: usize, units: usize) {
+    for block in 0..units / S::Kind::BLOCK {
+        let first = first + block * S::Kind::BLOCK;
+        // SAFETY: the CPU has the features because this function has them.
+        let scales = unsafe { w.begin::<I>(block) };
+        store_floats(&mut panel.d[first], scales.d);
+        store_floats(&mut panel.m[first], scales.m);
+        for i in 0..S::Kind::BLOCK {
+            // SAFETY: as above.
+            unsafe { w.unit::<I>(i) }.to_panel(panel, first + i);
+        }
+    }
 }
 
 /// Multiplies a panel of one or two groups with every column.
@@ -283,7 +224,7 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
 #[target_feature(enable = "avx2,fma,f16c")]
 fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
     let (units, count) = (x.len / UNIT, x.count());
-    let mut groups = [0, units].map(|first| Unpacked::<K> { panel, first, kind: PhantomData });
+    let mut groups = [0, units].map(|first| Unpacked::<K>::new(panel, first));
     let both = if I::PAIRS && y.len() > count { count / 8 * 8 } else { 0 };
     for first in (0..both).step_by(8) {
         // SAFETY: `I` is named only by the table that has its features.
@@ -349,10 +290,21 @@ impl<'a> Column<'a> {
         }
         columns
     }
+
+    /// Units `first..`, as many as a block has.
+    #[inline(always)]
+    pub(crate) fn block<K: Kind>(&self, first: usize) -> Self {
+        let units = first..first + K::BLOCK;
+        Self {
+            q: &self.q[units.clone()],
+            d: &self.d[units.clone()],
+            ds: &self.ds[units.clone()],
+            sums: &self.sums[units],
+        }
+    }
 }
 
-/// Adds the block that begins with unit `i` of each column to the outputs, as
-/// [`dram_quant::Unpacked`] defines it.
+/// Adds a block of each column to the outputs, as [`dram_quant::Unpacked`] defines it.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn add<K: Kind, const N: usize>(
@@ -361,14 +313,13 @@ pub(crate) fn add<K: Kind, const N: usize>(
     sums: &[__m256i; N],
     minima: &[__m256i; N],
     x: &[Column<'_>; N],
-    i: usize,
 ) {
     for c in 0..N {
-        let dx = _mm256_set1_ps(x[c].d[i]);
+        let dx = _mm256_set1_ps(x[c].d[0]);
         acc[c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[c]), _mm256_mul_ps(w.d, dx), acc[c]);
         if K::MIN {
             let minima = match K::BLOCK {
-                1 => _mm256_set1_ps(x[c].ds[i]),
+                1 => _mm256_set1_ps(x[c].ds[0]),
                 _ => _mm256_mul_ps(_mm256_cvtepi32_ps(minima[c]), dx),
             };
             acc[c] = _mm256_fmadd_ps(w.m, minima, acc[c]);

@@ -24,6 +24,7 @@ struct Q2_K;
 
 impl Kind for Q2_K {
     const BLOCK: usize = 8;
+    const SHARE: usize = 4;
     const DEPTH: usize = 4;
     const HALVES: bool = true;
     const MIN: bool = true;
@@ -46,7 +47,7 @@ impl Tile<84> for Q2_K {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 84]; EIGHT], i: usize) -> Unit {
+    unsafe fn unit<Caller>(&self, tile: &[[u8; 84]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         let factors = _mm256_cvtepu8_epi16(zip(at(tile, i * 16)));
         let s = _mm256_and_si256(factors, _mm256_set1_epi16(15));
@@ -55,7 +56,7 @@ impl Tile<84> for Q2_K {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn scales(tile: &[[u8; 84]; EIGHT]) -> Scales {
+    unsafe fn begin(&mut self, tile: &[[u8; 84]; EIGHT]) -> Scales {
         let tile = tile.as_flattened();
         let minima = halves(at(tile, 656));
         Scales { d: halves(at(tile, 640)), m: _mm256_xor_ps(minima, _mm256_set1_ps(-0.0)) }

@@ -25,6 +25,7 @@ struct Q3_K;
 
 impl Kind for Q3_K {
     const BLOCK: usize = 8;
+    const SHARE: usize = 4;
     const DEPTH: usize = 4;
     const OFFSET: i16 = 4;
     const HALVES: bool = true;
@@ -47,7 +48,7 @@ impl Tile<110> for Q3_K {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 110]; EIGHT], i: usize) -> Unit {
+    unsafe fn unit<Caller>(&self, tile: &[[u8; 110]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         let shift = _mm256_set1_epi32(i as i32);
         let mut q = twos(at(tile, 256), i);
@@ -61,7 +62,7 @@ impl Tile<110> for Q3_K {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn scales(tile: &[[u8; 110]; EIGHT]) -> Scales {
+    unsafe fn begin(&mut self, tile: &[[u8; 110]; EIGHT]) -> Scales {
         Scales { d: halves(at(tile.as_flattened(), 864)), m: _mm256_setzero_ps() }
     }
 }

@@ -40,14 +40,14 @@ impl Tile<18> for Q4_0 {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 18]; EIGHT], _: usize) -> Unit {
+    unsafe fn unit<Caller>(&self, tile: &[[u8; 18]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         Unit::new(nibbles(&tile[16..]))
     }
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn scales(tile: &[[u8; 18]; EIGHT]) -> Scales {
+    unsafe fn begin(&mut self, tile: &[[u8; 18]; EIGHT]) -> Scales {
         let tile = tile.as_flattened();
         Scales { d: halves(at(tile, 0)), m: _mm256_setzero_ps() }
     }

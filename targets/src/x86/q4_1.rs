@@ -37,14 +37,14 @@ impl Tile<20> for Q4_1 {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 20]; EIGHT], _: usize) -> Unit {
+    unsafe fn unit<Caller>(&self, tile: &[[u8; 20]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         Unit::new(nibbles(&tile[32..]))
     }
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn scales(tile: &[[u8; 20]; EIGHT]) -> Scales {
+    unsafe fn begin(&mut self, tile: &[[u8; 20]; EIGHT]) -> Scales {
         let tile = tile.as_flattened();
         Scales { d: halves(at(tile, 0)), m: halves(at(tile, 16)) }
     }

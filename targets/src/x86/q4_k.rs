@@ -23,6 +23,7 @@ struct Q4_K(Factors);
 
 impl Kind for Q4_K {
     const BLOCK: usize = 8;
+    const SHARE: usize = 2;
     const DEPTH: usize = 8;
     const MIN: bool = true;
 }
@@ -44,18 +45,17 @@ impl Tile<144> for Q4_K {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 144]; EIGHT], i: usize) -> Unit {
+    unsafe fn unit<Caller>(&self, tile: &[[u8; 144]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
-        if i == 0 {
-            self.0.read(at(tile, 32));
-        }
         self.0.unit(nibbles(at(tile, 128), i), i)
     }
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn scales(tile: &[[u8; 144]; EIGHT]) -> Scales {
-        scales(at(tile.as_flattened(), 0))
+    unsafe fn begin(&mut self, tile: &[[u8; 144]; EIGHT]) -> Scales {
+        let tile = tile.as_flattened();
+        self.0.read(at(tile, 32));
+        scales(at(tile, 0))
     }
 }
 

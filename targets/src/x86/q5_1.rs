@@ -37,14 +37,14 @@ impl Tile<24> for Q5_1 {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 24]; EIGHT], _: usize) -> Unit {
+    unsafe fn unit<Caller>(&self, tile: &[[u8; 24]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         Unit::new(fives(at(tile, 32)))
     }
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn scales(tile: &[[u8; 24]; EIGHT]) -> Scales {
+    unsafe fn begin(&mut self, tile: &[[u8; 24]; EIGHT]) -> Scales {
         let tile = tile.as_flattened();
         Scales { d: halves(at(tile, 0)), m: halves(at(tile, 16)) }
     }

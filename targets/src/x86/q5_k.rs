@@ -24,6 +24,7 @@ struct Q5_K(Factors);
 
 impl Kind for Q5_K {
     const BLOCK: usize = 8;
+    const SHARE: usize = 2;
     const DEPTH: usize = 4;
     const MIN: bool = true;
 }
@@ -45,11 +46,8 @@ impl Tile<176> for Q5_K {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 176]; EIGHT], i: usize) -> Unit {
+    unsafe fn unit<Caller>(&self, tile: &[[u8; 176]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
-        if i == 0 {
-            self.0.read(at(tile, 32));
-        }
         let shift = _mm256_set1_epi32(i as i32);
         let mut q = nibbles(at(tile, 384), i);
         for (g, q) in q.iter_mut().enumerate() {
@@ -62,7 +60,9 @@ impl Tile<176> for Q5_K {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn scales(tile: &[[u8; 176]; EIGHT]) -> Scales {
-        q4_k::scales(at(tile.as_flattened(), 0))
+    unsafe fn begin(&mut self, tile: &[[u8; 176]; EIGHT]) -> Scales {
+        let tile = tile.as_flattened();
+        self.0.read(at(tile, 32));
+        q4_k::scales(at(tile, 0))
     }
 }

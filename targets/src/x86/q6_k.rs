@@ -25,6 +25,7 @@ struct Q6_K;
 
 impl Kind for Q6_K {
     const BLOCK: usize = 8;
+    const SHARE: usize = 4;
     const DEPTH: usize = 2;
     const OFFSET: i16 = 32;
     const HALVES: bool = true;
@@ -47,23 +48,23 @@ impl Tile<210> for Q6_K {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 210]; EIGHT], i: usize) -> Unit {
+    unsafe fn unit<Caller>(&self, tile: &[[u8; 210]; EIGHT], i: usize) -> Unit {
         let tile = tile.as_flattened();
         let s = _mm256_cvtepi8_epi16(zip(at(tile, 1536 + i * 16)));
-        Unit { s, ..Unit::new(sixes(at(tile, 0), i)) }
+        Unit { s, ..Unit::new(sixes::<Caller>(at(tile, 0), i)) }
     }
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn scales(tile: &[[u8; 210]; EIGHT]) -> Scales {
+    unsafe fn begin(&mut self, tile: &[[u8; 210]; EIGHT]) -> Scales {
         Scales { d: halves(at(tile.as_flattened(), 1664)), m: _mm256_setzero_ps() }
     }
 }
 
-/// The integers of unit `i`, from 32 groups of nibbles and 16 of two bits.
+/// The integers of unit `i`, from 32 groups of nibbles and 16 of two bits; inlined as its caller is.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn sixes(groups: &[u8; 1536], i: usize) -> [__m256i; 8] {
+fn sixes<Caller>(groups: &[u8; 1536], i: usize) -> [__m256i; 8] {
     let low_shift = _mm256_set1_epi32(i as i32 % 4 / 2 * 4);
     let high_shift = _mm256_set1_epi32(i as i32 % 4 * 2);
     let mut q = [_mm256_setzero_si256(); 8];

@@ -37,7 +37,7 @@ impl Tile<34> for Q8_0 {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&mut self, tile: &[[u8; 34]; EIGHT], _: usize) -> Unit {
+    unsafe fn unit<Caller>(&self, tile: &[[u8; 34]; EIGHT], _: usize) -> Unit {
         let tile = tile.as_flattened();
         let mut q = [_mm256_setzero_si256(); 8];
         for (g, q) in q.iter_mut().enumerate() {
@@ -48,7 +48,7 @@ impl Tile<34> for Q8_0 {
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn scales(tile: &[[u8; 34]; EIGHT]) -> Scales {
+    unsafe fn begin(&mut self, tile: &[[u8; 34]; EIGHT]) -> Scales {
         let tile = tile.as_flattened();
         Scales { d: halves(at(tile, 0)), m: _mm256_setzero_ps() }
     }
