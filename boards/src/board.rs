@@ -141,6 +141,8 @@ pub struct DefaultModel {
 pub struct Thermal {
     /// From here its firmware or kernel lowers clocks.
     pub slows_celsius: u32,
+    /// From here a running model takes fewer threads. Absent: shortly before clocks are lowered.
+    pub sheds_celsius: Option<u32>,
     /// What it must not reach.
     pub limit_celsius: u32,
 }
@@ -253,8 +255,12 @@ impl Board {
         if self.threads.is_some_and(|threads| threads.decode == 0 || threads.prefill == 0) {
             return Some("`threads` must be at least 1".into());
         }
-        let thermal = self.thermal.filter(|thermal| thermal.slows_celsius >= thermal.limit_celsius);
-        thermal.map(|_| "`slows_celsius` must be below `limit_celsius`".into())
+        let thermal = self.thermal.filter(|thermal| {
+            let sheds = thermal.sheds_celsius.unwrap_or(thermal.slows_celsius);
+            thermal.slows_celsius.max(sheds) >= thermal.limit_celsius
+        });
+        let message = "`slows_celsius` and `sheds_celsius` must be below `limit_celsius`";
+        thermal.map(|_| message.into())
     }
 }
 

@@ -3,6 +3,12 @@
 use crate::{Board, Cores, Identity, Memory, Power, Root, Threads, Zone};
 use serde::Serialize;
 
+/// How long before clocks are lowered threads are shed: a core without a heat sink gains about a
+/// degree a second, and as much is shed in a second.
+const SHEDS_BEFORE_CELSIUS: f64 = 3.0;
+/// No board computes well below this and badly above.
+const ROOM_CELSIUS: f64 = 45.0;
+
 /// What a machine says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Machine {
@@ -44,5 +50,13 @@ impl Machine {
     pub fn slows_celsius(&self, board: &Board) -> Option<f64> {
         let told = board.thermal.map(|thermal| f64::from(thermal.slows_celsius));
         told.or_else(|| Zone::slows(&self.zones))
+    }
+
+    /// From where a running model takes fewer threads: what the board's file says, else shortly
+    /// before clocks are lowered. `None` where neither is known, or it is what a warm room could be.
+    pub fn sheds_celsius(&self, board: &Board) -> Option<f64> {
+        let told = board.thermal.and_then(|thermal| thermal.sheds_celsius).map(f64::from);
+        let before = || Some(self.slows_celsius(board)? - SHEDS_BEFORE_CELSIUS);
+        told.or_else(before).filter(|&celsius| celsius >= ROOM_CELSIUS)
     }
 }

@@ -16,7 +16,7 @@ pub struct Conditions {
     pub soft_limit: bool,
 }
 
-/// What the firmware of a Raspberry Pi says.
+/// What the firmware of a Raspberry Pi says; of other machines, what the kernel says of clocks alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Power {
     /// At this moment.
@@ -26,12 +26,15 @@ pub struct Power {
 }
 
 /// Where kernels of Raspberry Pi OS had the firmware's word. Later ones leave it to `vcgencmd`.
-const GET_THROTTLED: [&str; 2] = [
+pub(crate) const GET_THROTTLED: [&str; 2] = [
     "/sys/devices/platform/soc/soc:firmware/get_throttled",
     "/sys/devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled",
 ];
 
 const HWMON: &str = "/sys/class/hwmon";
+const THERMAL: &str = "/sys/class/thermal";
+/// Most cooling devices that are looked at: a PC has one for each core, and some fans.
+const MAX_COOLERS: usize = 64;
 
 impl Power {
     /// Reads the firmware's word in hexadecimal, as sysfs or `vcgencmd get_throttled` writes it.
@@ -46,8 +49,35 @@ impl Power {
 
     pub(crate) fn read(root: &Root) -> Option<Self> {
         let word = GET_THROTTLED.iter().find_map(|path| root.text(path));
-        word.and_then(|word| Self::parse(&word)).or_else(|| alarm(root))
+        let told = word.and_then(|word| Self::parse(&word)).or_else(|| alarm(root));
+        told.or_else(|| kernel(root))
     }
+}
+
+/// Files with how far the kernel lowers the clocks of CPUs because of heat; 0 for not at all.
+pub(crate) fn coolers(root: &Root) -> Vec<String> {
+    let is_of_cpu = |device: &String| {
+        let kind = root.text(&format!("{THERMAL}/{device}/type")).unwrap_or_default();
+        ["cpufreq", "thermal-cpufreq", "Processor"].iter().any(|known| kind.starts_with(known))
+    };
+    let devices = root.names(THERMAL, "cooling_device").into_iter().take(MAX_COOLERS);
+    devices.filter(is_of_cpu).map(|device| format!("{THERMAL}/{device}/cur_state")).collect()
+}
+
+/// What the kernel says where the firmware says nothing: whether it lowers clocks now, and whether
+/// an Intel CPU has ever been told to.
+fn kernel(root: &Root) -> Option<Power> {
+    let coolers = coolers(root);
+    let states: Vec<i64> = coolers.iter().filter_map(|file| root.number(file)).collect();
+    let count = root.number("/sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count");
+    if states.is_empty() && count.is_none() {
+        return None;
+    }
+    let throttled = |throttled| Conditions { throttled, ..Conditions::default() };
+    Some(Power {
+        now: throttled(states.iter().any(|&state| state > 0)),
+        since_boot: count.map(|count| throttled(count > 0)),
+    })
 }
 
 fn conditions(bits: u32) -> Conditions {

@@ -69,6 +69,16 @@ impl Root {
         u64::try_from(self.number(path)?).ok().filter(|&number| number > 0)
     }
 
+    /// Opens a plain file, to be read again and again.
+    pub(crate) fn open(&self, path: &str) -> Option<File> {
+        let path = self.path(path);
+        // Opening a pipe would wait for whoever writes to it.
+        if !fs::metadata(&path).ok()?.is_file() {
+            return None;
+        }
+        File::open(path).ok()
+    }
+
     /// Names in a folder that begin with a prefix, in the order of the numbers they end with.
     pub(crate) fn names(&self, folder: &str, prefix: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(folder)).into_iter().flatten().flatten();
@@ -83,13 +93,8 @@ impl Root {
     }
 
     fn bytes(&self, path: &str, most: u64) -> Option<Vec<u8>> {
-        let path = self.path(path);
-        // Opening a pipe would wait for whoever writes to it.
-        if !fs::metadata(&path).ok()?.is_file() {
-            return None;
-        }
         let mut bytes = Vec::new();
-        File::open(path).ok()?.take(most).read_to_end(&mut bytes).ok()?;
+        self.open(path)?.take(most).read_to_end(&mut bytes).ok()?;
         Some(bytes)
     }
 }

@@ -27,12 +27,23 @@ pub struct Zone {
 impl Zone {
     /// Every zone that tells a temperature that can be.
     pub(crate) fn read_all(root: &Root) -> Vec<Self> {
-        let zones = root.names(THERMAL, "thermal_zone");
-        let mut zones: Vec<_> =
-            zones.iter().take(MAX_ZONES).filter_map(|zone| Self::read(root, zone)).collect();
-        let monitors = root.names(HWMON, "hwmon");
-        zones.extend(monitors.iter().take(MAX_ZONES).filter_map(|name| monitor(root, name)));
-        zones
+        Self::located(root).map(|(_, zone)| zone).collect()
+    }
+
+    /// Files with the temperatures of zones that are named after the CPU, or else of all.
+    pub(crate) fn files_of_cpu(root: &Root) -> Vec<String> {
+        let (of_cpu, others): (Vec<_>, Vec<_>) =
+            Self::located(root).partition(|(_, zone)| zone.is_of_cpu());
+        let chosen = if of_cpu.is_empty() { others } else { of_cpu };
+        chosen.into_iter().map(|(file, _)| file).collect()
+    }
+
+    /// Every zone, with the file of its temperature.
+    fn located(root: &Root) -> impl Iterator<Item = (String, Self)> {
+        let zones = root.names(THERMAL, "thermal_zone").into_iter().take(MAX_ZONES);
+        let zones = zones.filter_map(|zone| Self::read(root, &zone));
+        let monitors = root.names(HWMON, "hwmon").into_iter().take(MAX_ZONES);
+        zones.chain(monitors.filter_map(|name| monitor(root, &name)))
     }
 
     /// The zone that tells how hot the CPU is: the hottest of those named after it, else of all.
@@ -48,7 +59,7 @@ impl Zone {
         zones.filter_map(|zone| zone.slows_celsius).min_by(f64::total_cmp)
     }
 
-    fn read(root: &Root, zone: &str) -> Option<Self> {
+    fn read(root: &Root, zone: &str) -> Option<(String, Self)> {
         let file = |name: &str| format!("{THERMAL}/{zone}/{name}");
         let is_passive = |trip: &usize| {
             let kind = root.text(&file(&format!("trip_point_{trip}_type")));
@@ -57,11 +68,12 @@ impl Zone {
         let trips = (0..MAX_TRIPS).filter(is_passive);
         let trips =
             trips.filter_map(|trip| celsius(root, &file(&format!("trip_point_{trip}_temp"))));
-        Some(Self {
+        let zone = Self {
             celsius: celsius(root, &file("temp"))?,
             name: root.text(&file("type")).map_or_else(|| zone.into(), |name| printable(&name)),
             slows_celsius: trips.filter(|&trip| trip > 0.0).min_by(f64::total_cmp),
-        })
+        };
+        Some((file("temp"), zone))
     }
 
     fn is_of_cpu(&self) -> bool {
@@ -72,15 +84,19 @@ impl Zone {
     }
 }
 
-fn monitor(root: &Root, monitor: &str) -> Option<Zone> {
+fn monitor(root: &Root, monitor: &str) -> Option<(String, Zone)> {
     let name = root.text(&format!("{HWMON}/{monitor}/name"))?;
     let is_of_cpu = CPU_MONITORS.contains(&name.as_str());
-    let celsius = celsius(root, &format!("{HWMON}/{monitor}/temp1_input")).filter(|_| is_of_cpu)?;
-    Some(Zone { name, celsius, slows_celsius: None })
+    let file = format!("{HWMON}/{monitor}/temp1_input");
+    let celsius = celsius(root, &file).filter(|_| is_of_cpu)?;
+    Some((file, Zone { name, celsius, slows_celsius: None }))
+}
+
+fn celsius(root: &Root, path: &str) -> Option<f64> {
+    degrees(root.number(path)?)
 }
 
 /// Thousandths of a degree; sensors that are switched off tell what no board survives.
-fn celsius(root: &Root, path: &str) -> Option<f64> {
-    let thousandths = root.number(path).filter(|number| (-40_000..=150_000).contains(number))?;
-    Some(thousandths as f64 / 1000.0)
+pub(crate) fn degrees(thousandths: i64) -> Option<f64> {
+    (-40_000..=150_000).contains(&thousandths).then_some(thousandths as f64 / 1000.0)
 }
