@@ -1,12 +1,13 @@
 //! Tests on 64-bit ARM: cross-built, and run under emulation of the boards' cores.
 
 use crate::fetch;
-use crate::step::{Outcome, cargo, run, workspace};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use crate::step::{Outcome, run};
+use crate::triple::Triple;
+use std::path::PathBuf;
+
+pub(crate) use crate::step::require;
 
 const TARGET: &str = "aarch64-unknown-linux-gnu";
-const LINKER: &str = "aarch64-linux-gnu-gcc";
 pub(crate) const EMULATOR: &str = "qemu-aarch64";
 /// Where Debian keeps the C library of a cross compiler.
 const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
@@ -35,41 +36,31 @@ pub(crate) fn arm() -> Outcome {
 /// Runs tests on one core.
 fn emulate(core: &str, tests: &str) -> Outcome {
     eprintln!("on {core}:");
-    let runner = emulator(core).join(" ");
-    run(cross(&format!("test {tests}"))?
+    let triple = triple()?;
+    run(triple
+        .cargo(&format!("test {tests}"))?
         .env("DRAM_FETCHED", fetch::folder())
-        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", runner))
+        .env(triple.variable("RUNNER"), emulator(core).join(" ")))
 }
 
-/// Cargo with the arguments in `line`, for 64-bit ARM.
+/// 64-bit ARM.
 ///
 /// # Errors
 ///
-/// If a compiler or linker is missing; the message says how to install it.
-pub(crate) fn cross(line: &str) -> Outcome<Command> {
-    require(LINKER, "gcc-aarch64-linux-gnu libc6-dev-arm64-cross")?;
-    let mut cargo = cargo(line);
-    cargo
-        .args(["--target", TARGET])
-        .env("RUSTC", rustc()?)
-        .env("CARGO_TARGET_DIR", folder())
-        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER);
-    Ok(cargo)
+/// If its file is not what it must be.
+pub(crate) fn triple() -> Outcome<Triple> {
+    Triple::named(TARGET)
 }
 
-/// Builds `dram` for 64-bit ARM as it is released; returns where it lies.
+/// Builds `dram` for 64-bit ARM with debug information; returns where it lies.
 ///
 /// # Errors
 ///
 /// If it cannot be built.
 pub(crate) fn dram() -> Outcome<PathBuf> {
-    run(&mut cross("build --release -p dram-cli")?)?;
-    Ok(folder().join(TARGET).join("release/dram"))
-}
-
-/// What cross builds make.
-fn folder() -> PathBuf {
-    workspace().join("target/arm")
+    let triple = triple()?;
+    run(&mut triple.cargo("build --release -p dram-cli")?)?;
+    Ok(triple.built("release"))
 }
 
 /// The emulator of a core, with its arguments.
@@ -77,32 +68,4 @@ pub(crate) fn emulator(core: &str) -> [String; 7] {
     // Loader and C library must be of one version, and Debian may have a second library.
     let library = format!("LD_LIBRARY_PATH={LIBRARIES}/lib");
     [EMULATOR, "-cpu", core, "-L", LIBRARIES, "-E", &library].map(String::from)
-}
-
-/// A compiler that has the target's standard library: `$RUSTC` or the usual one, else Debian's.
-fn rustc() -> Outcome<String> {
-    let usual = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
-    [usual, "/usr/bin/rustc".into()].into_iter().find(|rustc| has_target(rustc)).ok_or_else(|| {
-        format!(
-            "no compiler has the standard library of {TARGET}; `rustup target add {TARGET}`, or \
-             on Debian `dpkg --add-architecture arm64 && apt-get update && apt-get install \
-             rustc-web libstd-rust-web-dev:arm64`"
-        )
-    })
-}
-
-fn has_target(rustc: &str) -> bool {
-    let output =
-        Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
-    output.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).exists())
-}
-
-/// Asks that a program is there.
-///
-/// # Errors
-///
-/// If it is not; the message names the packages.
-pub(crate) fn require(program: &str, packages: &str) -> Outcome {
-    let found = Command::new(program).arg("--version").output();
-    found.map(drop).map_err(|_| format!("`{program}` is missing; apt-get install {packages}"))
 }

@@ -1,13 +1,20 @@
-//! Developer commands, run as `cargo x COMMAND`. `std` only: nothing to install.
+//! Developer commands, run as `cargo x COMMAND`.
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod arm;
+mod board;
+mod budget;
 mod check;
 mod count;
+mod emulate;
 mod fetch;
 mod mca;
 mod picture;
+mod program;
 mod step;
+mod table;
+mod triple;
 
 use std::process::ExitCode;
 
@@ -18,6 +25,10 @@ Usage: cargo x COMMAND
   test     fetch what tests need, then run every test
   fetch    download the files that tests read into target/fetched (or $DRAM_FETCHED)
   arm      build tests for 64-bit ARM and run them under emulation
+  build    the program as it is given to others
+           --board NAME | --target TRIPLE [--static]
+  emulate  the program on the emulated core of every board: kernels, golden tokens, empty root
+  budget   size of the static program for 64-bit ARM, and how many crates are in it
   count    instructions per token on emulated ARM cores, ours and a peer's
            [--core NAME] [--peer LLAMA_BENCH] [--prompt TOKENS] [MODEL...]
   mca      cycles of the inner loops of ARM kernels, as llvm-mca models the cores
@@ -32,6 +43,9 @@ fn main() -> ExitCode {
         "test" => check::test(),
         "fetch" => fetch::fetch(),
         "arm" => arm::arm(),
+        "build" => program::command(std::env::args().skip(2)),
+        "emulate" => emulate::emulate(),
+        "budget" => budget::budget(),
         "count" => count::count(std::env::args().skip(2)),
         "mca" => mca::mca(),
         "parity" => check::parity(),

@@ -30,3 +30,27 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     let status = command.status().map_err(|reason| format!("cannot start `{line}`: {reason}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{line}` failed: {status}")) }
 }
+
+/// Runs a command, waits, and returns what it printed.
+///
+/// # Errors
+///
+/// If it cannot be started or does not succeed; the message has what it said.
+pub(crate) fn printed(command: &mut Command) -> Outcome<String> {
+    let output = command.output().map_err(|reason| format!("{command:?}: {reason}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{command:?}: {}\n{}", output.status, said.trim_end()))
+}
+
+/// Asks that a program is there.
+///
+/// # Errors
+///
+/// If it is not; the message names the packages.
+pub(crate) fn require(program: &str, packages: &str) -> Outcome {
+    let found = Command::new(program).arg("--version").output();
+    found.map(drop).map_err(|_| format!("`{program}` is missing; apt-get install {packages}"))
+}
