@@ -1,8 +1,9 @@
 //! One reply of a model, and how it went.
 
 use crate::exit::{Failure, Outcome};
+use crate::heat::{Heat, Story};
 use crate::interrupt::Interrupt;
-use crate::load::{Model, megabytes};
+use crate::load::{Model, megabytes, threads_in_words};
 use dram_runtime::text::Channel;
 use dram_runtime::{End, Reply, Session, Step};
 use serde_json::{Value, json};
@@ -31,23 +32,28 @@ pub(crate) struct Answer {
     first_token: Duration,
     /// From the first token to the end.
     decode: Duration,
+    heat: Story,
 }
 
 impl Answer {
     /// Makes a reply, and passes each piece of text on as soon as it is known.
     ///
-    /// `asked` is when the user asked. The reply ends early if the user interrupts it.
+    /// `asked` is when the user asked. The reply ends early if the user interrupts it, and takes
+    /// longer where it is hot.
     pub(crate) fn make(
         mut reply: Reply<'_, '_, '_>,
         prompt_tokens: usize,
         asked: Instant,
         interrupt: &Interrupt,
+        heat: &mut Heat,
         mut show: impl FnMut(Channel, &str) -> io::Result<()>,
     ) -> Outcome<Self> {
         let start = Instant::now();
         let mut answer = Self::empty(prompt_tokens);
         let mut shown = Ok(());
+        heat.begin();
         while !interrupt.is_asked() {
+            let began = Instant::now();
             let step = reply.step(|channel, text| {
                 answer.append(channel, text);
                 if shown.is_ok() {
@@ -63,7 +69,9 @@ impl Answer {
                     break;
                 }
             }
+            heat.keep(&mut reply, began.elapsed(), interrupt);
         }
+        answer.heat = heat.story();
         answer.decode = asked.elapsed().saturating_sub(answer.first_token);
         Ok(answer)
     }
@@ -78,6 +86,7 @@ impl Answer {
             prefill: Duration::ZERO,
             first_token: Duration::ZERO,
             decode: Duration::ZERO,
+            heat: Story::default(),
         }
     }
 
@@ -110,7 +119,8 @@ impl Answer {
         json!({
             "model": model.name(),
             "kernels": session.kernels().name(),
-            "threads": session.limits().threads,
+            "threads": model.threads.decode,
+            "prefill_threads": model.threads.prefill,
             "prompt_tokens": self.prompt_tokens,
             "tokens": self.tokens,
             "reasoning": self.reasoning,
@@ -122,13 +132,14 @@ impl Answer {
             "weights_bytes": model.weights_bytes,
             "weights_are_mapped": !model.is_read,
             "session_bytes": model.session_bytes,
+            "heat": self.heat.to_json(),
         })
     }
 
     /// Speed and memory, for people.
     pub(crate) fn print_speed(&self, model: &Model<'_>, session: &Session<'_>) {
         let how = if model.is_read { "read into tiles" } else { "mapped" };
-        let (threads, kernels) = (session.limits().threads, session.kernels().name());
+        let (threads, kernels) = (threads_in_words(model.threads), session.kernels().name());
         eprintln!();
         eprintln!("prompt  {} tokens, {:.1} a second", self.prompt_tokens, self.prefill_speed());
         eprintln!("answer  {} tokens, {:.1} a second", self.tokens.len(), self.decode_speed());
@@ -138,13 +149,19 @@ impl Answer {
             megabytes(model.weights_bytes),
             megabytes(model.session_bytes)
         );
-        eprintln!("with    {kernels} kernels, {threads} threads");
+        eprintln!("with    {kernels} kernels, {threads}");
+        if let Some(temperature) = self.heat.temperature() {
+            eprintln!("heat    {temperature}");
+        }
     }
 
-    /// Tells why an answer is not complete, unless the user wanted it so.
+    /// Tells why an answer is not complete, unless the user wanted it so, and why it was slow.
     pub(crate) fn print_ending(&self) {
         if self.ending == Ending::Context {
             eprintln!("dram: the context is full; --ctx takes a larger one");
+        }
+        if let Some(slowdown) = self.heat.slowdown() {
+            eprintln!("dram: {slowdown}");
         }
     }
 

@@ -60,7 +60,11 @@ pub(crate) enum Command {
 Without MODEL: the model that ran last, else the only one in the models folder, else smollm2:135m,
 which is downloaded once. Without PROMPT: what stdin holds, or a chat if stdin is a terminal.
 
-The answer goes to stdout, thoughts and everything else to stderr. Ctrl-C stops the answer.")]
+The answer goes to stdout, thoughts and everything else to stderr. Ctrl-C stops the answer.
+
+Before a board gets so hot that its clocks fall, it computes with fewer threads, then rests between
+tokens, and comes back when it is cool; the answer stays the same. If memory runs out all the same, the
+kernel ends dram before other programs (oom_score_adj is 500).")]
 pub(crate) struct Run {
     /// A model and a prompt; the first word is the model if it is a file, a name or looks like one
     #[arg(value_name = "[MODEL] PROMPT")]
@@ -124,9 +128,16 @@ pub(crate) struct Load {
     /// Format of keys and values
     #[arg(long, value_enum, default_value_t = Kv::F16)]
     pub kv: Kv,
-    /// Threads; as many as there are fast cores
+    /// Threads; as the board wants them, else as many as there are fast cores
     #[arg(short, long)]
     pub threads: Option<NonZero<usize>>,
+    /// Leave this many of the fast cores to other programs, such as a desktop; one always computes
+    #[arg(long, value_name = "CORES", default_value_t = 0, conflicts_with = "threads")]
+    pub spare: usize,
+    /// Take this board instead of the one that is recognised: an id that `dram boards` lists, or the
+    /// path of a TOML file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub board: Option<String>,
     /// How weights lie: mapped as they are (rows), read into tiles, or whichever is faster and fits
     #[arg(long, value_enum, default_value_t = Weights::Auto)]
     pub weights: Weights,

@@ -6,8 +6,10 @@
 
 use crate::args;
 use crate::exit::Outcome;
-use crate::load::{self, megabytes};
+use crate::host::Host;
+use crate::load::{self, megabytes, threads_in_words};
 use crate::models;
+use dram_boards::{Root, Threads};
 use dram_runtime::{Column, Error, Sequence, Session};
 use dram_targets::Kernels;
 use serde_json::json;
@@ -32,13 +34,14 @@ pub(crate) fn run(args: &args::Bench, kernels: &'static Kernels) -> Outcome {
     let needed = args.depth.saturating_add(args.prompt.max(args.generate)).try_into().ok();
     load.ctx = load.ctx.or(needed);
     load.sequences = Some(args.sequences);
-    load::with_session(&path, &load, kernels, |model, session| {
+    let host = Host::read(Root::system(), load.board.as_deref())?;
+    load::with_session(&host, &path, &load, kernels, |model, session| {
         let mut tests = Vec::new();
         for mut test in Test::asked(args) {
             test.run(session, args.repetitions.get())?;
             tests.push(test);
         }
-        let threads = session.limits().threads;
+        let threads = model.threads;
         if args.json {
             print_json(&tests, &model.name(), kernels.name(), threads)
         } else {
@@ -120,6 +123,11 @@ impl Test {
         name + &times + &depth
     }
 
+    /// Threads that the test runs with.
+    fn threads(&self, threads: Threads) -> u32 {
+        if self.prompt > 0 { threads.prefill } else { threads.decode }
+    }
+
     fn mean(&self) -> f64 {
         self.speeds.iter().sum::<f64>() / self.speeds.len() as f64
     }
@@ -144,10 +152,10 @@ fn random_tokens(count: usize, vocabulary: usize) -> Vec<u32> {
     (0..count).map(|_| next()).collect()
 }
 
-fn print_json(tests: &[Test], model: &str, kernels: &str, threads: usize) -> Outcome {
+fn print_json(tests: &[Test], model: &str, kernels: &str, threads: Threads) -> Outcome {
     let tests = tests.iter().map(|test| {
         json!({
-            "model": model, "kernels": kernels, "threads": threads,
+            "model": model, "kernels": kernels, "threads": test.threads(threads),
             "n_prompt": test.prompt, "n_gen": test.generate, "n_depth": test.depth,
             "sequences": test.sequences,
             "avg_ts": test.mean(), "stddev_ts": test.deviation(),
@@ -156,9 +164,10 @@ fn print_json(tests: &[Test], model: &str, kernels: &str, threads: usize) -> Out
     Ok(writeln!(io::stdout(), "{:#}", tests.collect::<serde_json::Value>())?)
 }
 
-fn print_table(tests: &[Test], model: &str, kernels: &str, threads: usize) -> Outcome {
+fn print_table(tests: &[Test], model: &str, kernels: &str, threads: Threads) -> Outcome {
     let mut out = io::stdout().lock();
-    writeln!(out, "{model}, {kernels} kernels, {threads} threads\n")?;
+    let threads = threads_in_words(threads);
+    writeln!(out, "{model}, {kernels} kernels, {threads}\n")?;
     writeln!(out, "{:12} {:>10} {:>8}", "test", "tokens/s", "±")?;
     for test in tests {
         writeln!(out, "{:12} {:>10.2} {:>8.2}", test.name(), test.mean(), test.deviation())?;

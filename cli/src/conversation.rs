@@ -3,6 +3,7 @@
 use crate::answer::Answer;
 use crate::exit::Outcome;
 use crate::form::Form;
+use crate::heat::Heat;
 use crate::interrupt::Interrupt;
 use crate::load::Model;
 use dram_runtime::text::{Channel, Encoder, Message, Role};
@@ -17,6 +18,7 @@ pub(crate) struct Conversation<'c, 'a, 's> {
     pub session: &'c mut Session<'a>,
     sampler: Sampler<'s>,
     encoder: Encoder<'c>,
+    heat: Heat,
     form: Form<'c>,
     sequence: Sequence,
     /// The tokens of `sequence`.
@@ -42,13 +44,14 @@ impl<'c, 'a, 's> Conversation<'c, 'a, 's> {
         session: &'c mut Session<'a>,
         sampler: Sampler<'s>,
         encoder: Encoder<'c>,
+        heat: Heat,
         system: Option<&str>,
     ) -> Outcome<Self> {
         let form = Form::of(model)?;
         let sequence = session.open()?;
         let messages = system.map(|text| (Role::System, text.into())).into_iter().collect();
         let (past, thinks) = (Vec::new(), true);
-        Ok(Self { model, session, sampler, encoder, form, sequence, past, messages, thinks })
+        Ok(Self { model, session, sampler, encoder, heat, form, sequence, past, messages, thinks })
     }
 
     /// Forgets all but the instructions.
@@ -86,11 +89,11 @@ impl<'c, 'a, 's> Conversation<'c, 'a, 's> {
         let (tokens, start) = self.form.encode(&mut self.encoder, &messages, self.thinks)?;
         let known = self.keep(&tokens)?;
         let prompt = &tokens[known..];
-        let Self { model, session, sampler, sequence, .. } = self;
+        let Self { model, session, sampler, sequence, heat, .. } = self;
         let Asking { most, asked, interrupt } = *asking;
         let reply =
             Reply::new(session, model.vocab, sampler, *sequence, prompt, Some(start), most)?;
-        let answer = Answer::make(reply, prompt.len(), asked, interrupt, show)?;
+        let answer = Answer::make(reply, prompt.len(), asked, interrupt, heat, show)?;
         self.past.extend(prompt.iter().chain(&answer.tokens));
         self.past.truncate(self.session.position(self.sequence)?);
         Ok(answer)

@@ -4,8 +4,7 @@ mod text;
 
 use crate::disk::{self, Disk};
 use crate::exit::Outcome;
-use crate::load;
-use crate::{args, boards, models};
+use crate::{args, boards, host, models};
 use dram_boards::{
     Advice, Board, Catalog, Choice, DefaultModel, Machine, Match, Power, Root, Threads, Zone,
     advise,
@@ -41,8 +40,7 @@ pub(crate) fn run(args: &args::Doctor, kernels: &'static Kernels) -> Outcome {
     let disk = if root.is_system() { measure(args.model.as_deref())? } else { None };
     let mut report = Report::new(&machine, found, kernels, disk);
     if root.is_system() {
-        // A control group may give less time than there are cores.
-        report.threads = report.threads.at_most(offered());
+        report.threads = host::threads(&machine, report.board());
     }
     let mut out = io::stdout().lock();
     if args.json {
@@ -83,7 +81,7 @@ impl<'a> Report<'a> {
             machine,
             found,
             choice: machine.cores.fast(),
-            threads: threads.unwrap_or_else(|| Threads { decode: offered(), prefill: offered() }),
+            threads: threads.unwrap_or_else(|| host::threads(machine, board)),
             kernels,
             disk,
             advice,
@@ -108,6 +106,7 @@ impl<'a> Report<'a> {
             "default_model": self.default_model(),
             "celsius": zone.map(|zone| zone.celsius),
             "slows_celsius": self.board().and_then(|board| self.machine.slows_celsius(board)),
+            "sheds_celsius": self.board().and_then(|board| self.machine.sheds_celsius(board)),
             "disk": self.disk.as_ref().map(|disk| json!({
                 "file": disk.file, "bytes": disk.bytes, "seconds": disk.seconds,
                 "bytes_per_second": disk.bytes_per_second(), "may_be_cached": disk.may_be_cached,
@@ -128,9 +127,4 @@ fn slow_disk(disk: &Disk) -> Option<Advice> {
         found: format!("the disk with the models reads {:.0} MB/s", rate / 1e6),
         remedy: "Keep models on an SSD, or expect to wait for the first answer.".into(),
     })
-}
-
-/// Threads that the system offers this process.
-fn offered() -> u32 {
-    u32::try_from(load::all_threads()).unwrap_or(u32::MAX)
 }

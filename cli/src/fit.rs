@@ -5,6 +5,7 @@ mod predict;
 use crate::args;
 use crate::boards;
 use crate::exit::{Code, Failure, Outcome};
+use crate::host;
 use crate::load::{self, megabytes};
 use crate::remote::{self, Begin};
 use dram_boards::{Board, Catalog, Machine, Root};
@@ -113,7 +114,10 @@ fn with_plan<T>(model: &str, f: impl FnOnce(&Gguf<'_>, &Plan<'_>) -> Outcome<T>)
 /// Threads that would run: scratch memory grows with them.
 fn threads(board: Option<&Board>, own: Option<&Machine>) -> usize {
     let of_board = || board?.threads.map(|threads| threads.prefill as usize);
-    let of_machine = |_| Some(load::default_threads());
+    let of_machine = |machine| {
+        let threads = host::threads(machine, board);
+        Some(threads.decode.max(threads.prefill) as usize)
+    };
     own.map_or_else(of_board, of_machine).unwrap_or(1)
 }
 

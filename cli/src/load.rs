@@ -2,9 +2,9 @@
 
 use crate::args::{self, Kv, Weights};
 use crate::exit::{Code, Failure, Outcome};
-use crate::models;
-use crate::pin::keep_to;
-use dram_boards::{Cores, Memory, Root};
+use crate::host::Host;
+use crate::{models, oom};
+use dram_boards::Threads;
 use dram_quant::Order;
 use dram_runtime::model::{Gguf, Map, Plan, Room, read_ahead};
 use dram_runtime::text::Vocab;
@@ -26,6 +26,8 @@ pub(crate) struct Model<'a> {
     pub is_read: bool,
     /// Bytes of everything else.
     pub session_bytes: usize,
+    /// Threads to generate, and to read a prompt.
+    pub threads: Threads,
 }
 
 impl Model<'_> {
@@ -45,30 +47,30 @@ pub(crate) fn with_gguf<T>(
     view(&path, &maps, |gguf| f(&path, gguf))
 }
 
-/// Lends a session of a model.
+/// Lends a session of a model on a host.
 ///
 /// # Errors
 ///
 /// If there is no such model, it is damaged, or it does not fit in memory.
 pub(crate) fn with_session<T>(
+    host: &Host,
     path: &Path,
     load: &args::Load,
     kernels: &'static Kernels,
     f: impl FnOnce(&Model<'_>, &mut Session<'_>) -> Outcome<T>,
 ) -> Outcome<T> {
-    let fast = Cores::read(&Root::system()).fast().cpus;
-    let threads = load.threads.map_or_else(default_threads, NonZero::get);
-    if threads <= fast.len() && fast.len() < all_threads() {
-        keep_to(&fast);
-    }
+    oom::volunteer();
+    let each = host.threads(load);
+    let threads = each.decode.max(each.prefill) as usize;
+    host.pin(load, threads);
     let maps = Map::open_all(path).map_err(about(path))?;
     view(path, &maps, |header| {
         let about = about(path);
         if !load.force {
-            check_model(header, load, threads, bytes(&maps))
+            check_model(host, header, load, threads, bytes(&maps))
                 .map_err(|f| f.about(path.display()))?;
         }
-        let is_read = into_tiles(load.weights, header, &maps, kernels)?;
+        let is_read = into_tiles(host, load.weights, header, &maps, kernels)?;
         let mut tables = vec![0; Vocab::bytes(header).map_err(&about)?];
         // Neither waits for the other: one computes, and the other often waits for the disk.
         let (vocab, images) = thread::scope(|scope| {
@@ -87,11 +89,13 @@ pub(crate) fn with_session<T>(
             let vocab = &vocab.map_err(&about)?;
             let limits = limits(load, threads, plan.config.context);
             let session_bytes = plan.bytes(&limits)?;
-            check_room("a session", session_bytes, "take a smaller --ctx, or --kv q8_0")?;
+            check_room(host, "a session", session_bytes, "take a smaller --ctx, or --kv q8_0")?;
             let mut memory = Room::new("a session", session_bytes)?;
             let mut session = Session::new(&plan, kernels, limits, &mut memory)?;
+            session.set_threads(each.decode as usize, each.prefill as usize);
             let weights_bytes = bytes(weights);
-            let model = Model { path, gguf, vocab, weights_bytes, is_read, session_bytes };
+            let threads = each.at_most(session.limits().threads as u32);
+            let model = Model { path, gguf, vocab, weights_bytes, is_read, session_bytes, threads };
             reading_ahead(&plan, || f(&model, &mut session))
         })
     })
@@ -131,17 +135,24 @@ pub(crate) fn kv_format(kv: Kv) -> KvFormat {
 /// Whether to read the weights into tiles instead of mapping the file as it is.
 ///
 /// Left to choose, it does where this CPU gains by it and half of the memory is enough.
-fn into_tiles(weights: Weights, gguf: &Gguf<'_>, maps: &[Map], kernels: &Kernels) -> Outcome<bool> {
+fn into_tiles(
+    host: &Host,
+    weights: Weights,
+    gguf: &Gguf<'_>,
+    maps: &[Map],
+    kernels: &Kernels,
+) -> Outcome<bool> {
     let is_packed = gguf.tensors().any(|tensor| tensor.order() == Order::Tiles);
     match weights {
         Weights::Rows => Ok(false),
         _ if is_packed => Ok(false),
         Weights::Auto => {
-            let fits = available_bytes().is_some_and(|available| bytes(maps) <= available / 2);
+            let fits = host.available_bytes().is_some_and(|available| bytes(maps) <= available / 2);
             Ok(kernels.tiles_pay() && fits)
         }
         Weights::Tiles => {
-            check_room("the model in tiles", bytes(maps), "take --weights rows").map(|()| true)
+            let remedy = "take --weights rows";
+            check_room(host, "the model in tiles", bytes(maps), remedy).map(|()| true)
         }
     }
 }
@@ -151,18 +162,24 @@ fn bytes(maps: &[Map]) -> usize {
 }
 
 /// Refuses a model whose weights would have to come from the disk again and again.
-fn check_model(gguf: &Gguf<'_>, load: &args::Load, threads: usize, weights: usize) -> Outcome {
+fn check_model(
+    host: &Host,
+    gguf: &Gguf<'_>,
+    load: &args::Load,
+    threads: usize,
+    weights: usize,
+) -> Outcome {
     let mut slots = vec![None; Plan::layers_in(gguf)?];
     let plan = Plan::new(gguf, &mut slots)?;
     let session = plan.bytes(&limits(load, threads, plan.config.context))?;
     let remedy =
         "take a smaller --ctx, --kv q8_0 or a smaller model, as `dram fit` tells, or --force";
-    check_room("the model with its session", weights.saturating_add(session), remedy)
+    check_room(host, "the model with its session", weights.saturating_add(session), remedy)
 }
 
 /// Refuses what would make the system swap or end programs.
-fn check_room(what: &str, needed: usize, remedy: &str) -> Outcome {
-    match available_bytes() {
+fn check_room(host: &Host, what: &str, needed: usize, remedy: &str) -> Outcome {
+    match host.available_bytes() {
         Some(available) if needed > available => {
             let (needed, available) = (megabytes(needed), megabytes(available));
             let message = format!("{what} needs {needed}, {available} are available; {remedy}");
@@ -170,25 +187,6 @@ fn check_room(what: &str, needed: usize, remedy: &str) -> Outcome {
         }
         _ => Ok(()),
     }
-}
-
-/// Memory that can be used without swapping, where the system tells.
-fn available_bytes() -> Option<usize> {
-    let bytes = Memory::read(&Root::system()).available_bytes()?;
-    Some(usize::try_from(bytes).unwrap_or(usize::MAX))
-}
-
-/// As many threads as there are fast cores, but no more than the system offers this process.
-pub(crate) fn default_threads() -> usize {
-    match Cores::read(&Root::system()).fast().cpus.len() {
-        0 => all_threads(),
-        fast => fast.min(all_threads()),
-    }
-}
-
-/// As many threads as the system offers this process.
-pub(crate) fn all_threads() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Says which file an error is about.
@@ -199,4 +197,14 @@ pub(crate) fn about(path: &Path) -> impl Fn(Error) -> Failure {
 /// A size for people.
 pub(crate) fn megabytes(bytes: usize) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// Threads for people.
+pub(crate) fn threads_in_words(threads: Threads) -> String {
+    match threads {
+        Threads { decode, prefill } if decode == prefill => format!("{decode} threads"),
+        Threads { decode, prefill } => {
+            format!("{decode} threads to generate and {prefill} to read the prompt")
+        }
+    }
 }

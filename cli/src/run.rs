@@ -5,11 +5,14 @@ use crate::args;
 use crate::chat;
 use crate::conversation::{Asking, Conversation};
 use crate::exit::{Code, Failure, Outcome};
+use crate::heat::Heat;
+use crate::host::Host;
 use crate::interrupt::Interrupt;
 use crate::load::{self, Model};
 use crate::models::{self, Known};
 use crate::screen::Screen;
 use crate::{prompt, pull, sampling};
+use dram_boards::Root;
 use dram_runtime::text::Encoder;
 use dram_runtime::{Reply, Sampler, Session};
 use dram_targets::Kernels;
@@ -28,7 +31,8 @@ pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -
     let (model, words) = divide(&args.words);
     let wish = wish(args, words)?;
     let path = path(model.as_deref())?;
-    load::with_session(&path, &args.load, kernels, |model, session| {
+    let host = Host::read(Root::system(), args.load.board.as_deref())?;
+    load::with_session(&host, &path, &args.load, kernels, |model, session| {
         models::remember(model.path);
         if let Some(warning) = model.vocab.warning() {
             eprintln!("dram: {warning}");
@@ -37,16 +41,19 @@ pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -
         let chosen = sampling::choose(&args.sampling, model)?;
         let sampler = Sampler::new(chosen, session.plan().tokens(), &mut memory)?;
         let mut scratch = vec![0; Encoder::BYTES];
-        let encoder = Encoder::new(model.vocab, &mut scratch)?;
+        let mut encoder = Encoder::new(model.vocab, &mut scratch)?;
+        let heat = Heat::watch(&host, model.threads, &host.cpus(&args.load));
         match wish {
             Wish::Prompt(text) if args.raw => {
-                complete(args, model, session, sampler, encoder, &text, start)
+                let mut tokens = Vec::new();
+                encoder.encode_leading(&text, true, |id| tokens.push(id));
+                complete(args, model, session, sampler, heat, &tokens, start)
             }
             Wish::Prompt(text) => {
-                let talk = converse(args, model, session, sampler, encoder)?;
+                let talk = converse(args, model, session, sampler, encoder, heat)?;
                 answer(args, talk, &text, start)
             }
-            Wish::Chat => chat::run(args, converse(args, model, session, sampler, encoder)?),
+            Wish::Chat => chat::run(args, converse(args, model, session, sampler, encoder, heat)?),
         }
     })
 }
@@ -97,9 +104,10 @@ fn converse<'c, 'a, 's>(
     session: &'c mut Session<'a>,
     sampler: Sampler<'s>,
     encoder: Encoder<'c>,
+    heat: Heat,
 ) -> Outcome<Conversation<'c, 'a, 's>> {
     let known = Known::of(model.path).map(|known| known.system);
-    Conversation::new(model, session, sampler, encoder, args.system.as_deref().or(known))
+    Conversation::new(model, session, sampler, encoder, heat, args.system.as_deref().or(known))
 }
 
 /// Answers one prompt.
@@ -122,28 +130,25 @@ fn answer(
     report(args, &answer, talk.model, talk.session)
 }
 
-/// Completes one text without any template.
+/// Completes the tokens of one text without any template.
 fn complete(
     args: &args::Run,
     model: &Model<'_>,
     session: &mut Session<'_>,
     mut sampler: Sampler<'_>,
-    mut encoder: Encoder<'_>,
-    text: &str,
+    mut heat: Heat,
+    tokens: &[u32],
     start: Instant,
 ) -> Outcome {
-    let mut tokens = Vec::new();
-    encoder.encode_leading(text, true, |id| tokens.push(id));
     let interrupt = Interrupt::catch_once()?;
     let sequence = session.open()?;
     let mut screen = Screen::new(false);
-    let reply =
-        Reply::new(session, model.vocab, &mut sampler, sequence, &tokens, None, most(args))?;
+    let reply = Reply::new(session, model.vocab, &mut sampler, sequence, tokens, None, most(args))?;
     let answer = if args.json {
-        Answer::make(reply, tokens.len(), start, &interrupt, |_, _| Ok(()))?
+        Answer::make(reply, tokens.len(), start, &interrupt, &mut heat, |_, _| Ok(()))?
     } else {
         let show = |channel, text: &str| screen.show(channel, text);
-        let answer = Answer::make(reply, tokens.len(), start, &interrupt, show);
+        let answer = Answer::make(reply, tokens.len(), start, &interrupt, &mut heat, show);
         screen.end(io::stdout().is_terminal())?;
         answer?
     };

@@ -69,9 +69,27 @@ fn what_is_wrong_comes_with_a_remedy() {
     assert!(
         text.contains("power        now voltage too low, clock lowered; since it started voltage")
     );
+    assert!(text.contains("clocks fall from 80 °C; threads are shed from 77 °C"), "{text}");
+    let told = json(doctor(&tree::unpack("raspberry-pi-4b"), &["--json"]));
+    assert_eq!((&told["slows_celsius"], &told["sheds_celsius"]), (&80.0.into(), &77.0.into()));
     let text = printed(doctor(&tree::unpack("orange-pi-5"), &[]));
     assert!(text.contains("cores        4 of 8 (Cortex-A76, 2400 MHz): the other 4 are slower"));
     assert!(text.ends_with("nothing to change\n"), "{text}");
+}
+
+#[test]
+fn throttling_is_told_now_and_since_it_started() {
+    let root = tree::unpack("orange-pi-5");
+    tree::write(&root, "/sys/class/thermal/cooling_device0/type", "thermal-cpufreq-0");
+    tree::write(&root, "/sys/class/thermal/cooling_device0/cur_state", "1");
+    let text = printed(doctor(&root, &[]));
+    assert!(text.contains("power        now clock lowered; since it started not told"), "{text}");
+    assert!(text.contains("  the clock is lowered now, because of heat or voltage."), "{text}");
+    let root = tree::unpack("pc");
+    let count = "/sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count";
+    tree::write(&root, count, "3");
+    let text = printed(doctor(&root, &[]));
+    assert!(text.contains("power        now good; since it started clock lowered"), "{text}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod program;
 use program::{MODEL, dram, model, output, printed, scratch, told};
 use serde_json::Value;
 use std::fs;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -65,6 +65,37 @@ fn reply(output: Output) -> Value {
 
 fn number(reply: &Value, key: &str) -> usize {
     reply[key].as_u64().unwrap().try_into().unwrap()
+}
+
+/// Runs and tells how likely the kernel was to end the program, which a shell starts with its own
+/// likelihood.
+fn likelihood(of_shell: &str) -> String {
+    let script = format!("echo {of_shell} > /proc/self/oom_score_adj; exec \"$@\"");
+    let dram = dram();
+    let environment = dram.get_envs().filter_map(|(key, value)| Some((key, value?)));
+    let mut command = Command::new("sh");
+    command.env_clear().envs(environment).args(["-c", &script, "sh"]).arg(dram.get_program());
+    command.args(["run", MODEL, "--temp", "0"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.arg("What is the capital of France?").spawn().unwrap();
+    let mut last = String::new();
+    while child.try_wait().unwrap().is_none() {
+        let file = format!("/proc/{}/oom_score_adj", child.id());
+        let now = fs::read_to_string(file).unwrap_or_default();
+        last = if now.trim().is_empty() { last } else { now.trim().into() };
+        sleep(Duration::from_micros(200));
+    }
+    assert!(child.wait().unwrap().success());
+    last
+}
+
+#[test]
+fn the_kernel_would_end_it_before_others() {
+    let own = || fs::read_to_string("/proc/self/oom_score_adj").unwrap();
+    let before = own();
+    assert_eq!(likelihood("0"), "500");
+    assert_eq!(likelihood("800"), "800", "one that is likelier stays so");
+    assert_eq!(own(), before);
 }
 
 #[test]

@@ -42,6 +42,25 @@ fn json_is_one_object_that_says_how_it_went() {
 }
 
 #[test]
+fn threads_are_as_the_board_wants_them() {
+    let own = scratch("board").join("own.toml");
+    let architecture = std::env::consts::ARCH;
+    let board = format!("name = \"Own\"\narchitecture = \"{architecture}\"\n");
+    fs::write(&own, board + "[threads]\ndecode = 1\nprefill = 2\n").unwrap();
+    let own = own.to_str().unwrap();
+    let most = std::thread::available_parallelism().unwrap().get().min(2);
+    let reply = json(&["run", MODEL, "--temp", "0", "--board", own, "--json", QUESTION]);
+    assert_eq!((&reply["threads"], &reply["prefill_threads"]), (&1.into(), &most.into()));
+    assert_eq!(reply["text"], "The capital of France is Paris.");
+    let bench = json(&["bench", MODEL, "-p", "9", "-n", "1", "-r", "1", "--board", own, "--json"]);
+    assert_eq!((&bench[0]["threads"], &bench[1]["threads"]), (&most.into(), &1.into()));
+    let spared = json(&["run", MODEL, "-n", "1", "--spare", "1000", "--json", QUESTION]);
+    assert_eq!((&spared["threads"], &spared["prefill_threads"]), (&1.into(), &1.into()));
+    let missing = output(&["run", MODEL, "--board", "commodore-64", QUESTION]);
+    assert_eq!(missing.status.code(), Some(66), "{}", told(&missing));
+}
+
+#[test]
 fn equal_seeds_give_equal_text_with_any_kernels_threads_and_layout() {
     let text = |args: &[&str]| {
         let fixed = ["run", MODEL, "--raw", "--temp", "2", "--seed", "7", "-n", "8", "Once"];

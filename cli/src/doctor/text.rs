@@ -102,11 +102,13 @@ impl Report<'_> {
 
     fn temperature_line(&self) -> String {
         let slows = self.board().and_then(|board| self.machine.slows_celsius(board));
-        let slows =
-            slows.map_or_else(String::new, |slows| format!("; clocks fall from {slows:.0} °C"));
+        let sheds = self.board().and_then(|board| self.machine.sheds_celsius(board));
+        let slows = slows.map(|slows| format!("; clocks fall from {slows:.0} °C"));
+        let sheds = sheds.map(|sheds| format!("; threads are shed from {sheds:.0} °C"));
+        let limits = slows.unwrap_or_default() + &sheds.unwrap_or_default();
         match Zone::of_cpu(&self.machine.zones) {
-            Some(zone) => format!("{:.1} °C ({}){slows}", zone.celsius, zone.name),
-            None => format!("not told{slows}"),
+            Some(zone) => format!("{:.1} °C ({}){limits}", zone.celsius, zone.name),
+            None => format!("not told{limits}"),
         }
     }
 

@@ -1,0 +1,155 @@
+//! Heat while a model runs: sensors are read between tokens, and a hot board does less.
+
+#[cfg(test)]
+mod tests;
+
+use crate::host::Host;
+use crate::interrupt::Interrupt;
+use dram_boards::{Governor, Pace, Sensors, Threads};
+use dram_runtime::Reply;
+use serde_json::{Value, json};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often sensors are read.
+const EVERY: Duration = Duration::from_secs(1);
+/// Longest sleep before somebody who interrupts is heard.
+const NAP: Duration = Duration::from_millis(50);
+
+/// Watches a machine's sensors and keeps its pace.
+pub(crate) struct Heat {
+    sensors: Sensors,
+    governor: Governor,
+    /// Threads at full pace.
+    threads: Threads,
+    every: Duration,
+    read_at: Option<Instant>,
+    story: Story,
+}
+
+/// How warm it got during a reply, and what was done about it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Story {
+    highest_celsius: Option<f64>,
+    lowest_khz: Option<u64>,
+    was_throttled: bool,
+    /// The most threads there can be, the fewest there were, and those in the end.
+    threads: [usize; 3],
+    rested: Duration,
+}
+
+impl Heat {
+    /// Watches a host that computes with these threads on `cpus`.
+    pub(crate) fn watch(host: &Host, threads: Threads, cpus: &[usize]) -> Self {
+        let sensors = Sensors::open(&host.root, cpus);
+        let hot = host.board.as_ref().and_then(|board| host.machine.sheds_celsius(board));
+        let hot = hot.filter(|_| sensors.has_thermometer());
+        let governor = Governor::new(hot, threads.decode.max(threads.prefill) as usize);
+        let story = Story::default();
+        Self { sensors, governor, threads, every: EVERY, read_at: None, story }
+    }
+
+    /// Begins the story of another reply.
+    pub(crate) fn begin(&mut self) {
+        self.story = Story::default();
+        self.record(self.governor.pace());
+    }
+
+    /// What has happened since [`Self::begin`].
+    pub(crate) fn story(&self) -> Story {
+        self.story
+    }
+
+    /// Between two steps, of which the last took `worked`: reads the sensors if it is time, sets the
+    /// reply's threads, and rests if it is hot, until the user interrupts.
+    pub(crate) fn keep(
+        &mut self,
+        reply: &mut Reply<'_, '_, '_>,
+        worked: Duration,
+        interrupt: &Interrupt,
+    ) {
+        self.read();
+        self.rest(worked, interrupt);
+        let most = self.governor.pace().threads;
+        let at_most = |threads: u32| (threads as usize).min(most);
+        reply.set_threads(at_most(self.threads.decode), at_most(self.threads.prefill));
+    }
+
+    /// Rests as long as the pace wants behind a step that took `worked`; a reading in the meantime
+    /// may change that.
+    fn rest(&mut self, worked: Duration, interrupt: &Interrupt) {
+        let start = Instant::now();
+        while !interrupt.is_asked() {
+            let whole = worked.saturating_mul(self.governor.pace().rest);
+            let left = whole.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            thread::sleep(left.min(NAP));
+            self.story.rested += left.min(NAP);
+            self.read();
+        }
+    }
+
+    /// Reads the sensors if it is time.
+    fn read(&mut self) {
+        if self.read_at.is_some_and(|at| at.elapsed() < self.every) {
+            return;
+        }
+        self.read_at = Some(Instant::now());
+        let reading = self.sensors.read();
+        let story = &mut self.story;
+        story.highest_celsius = highest(story.highest_celsius, reading.celsius);
+        story.lowest_khz = story.lowest_khz.into_iter().chain(reading.khz).min();
+        story.was_throttled |= reading.is_throttled;
+        let pace = self.governor.take(reading);
+        self.record(pace);
+    }
+
+    fn record(&mut self, pace: Pace) {
+        let [most, fewest, now] = &mut self.story.threads;
+        (*most, *now) = (self.threads.decode.max(self.threads.prefill) as usize, pace.threads);
+        *fewest = if *fewest == 0 { pace.threads } else { pace.threads.min(*fewest) };
+    }
+}
+
+fn highest(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    a.into_iter().chain(b).max_by(f64::total_cmp)
+}
+
+impl Story {
+    /// All of it, for programs.
+    pub(crate) fn to_json(self) -> Value {
+        let [_, fewest, now] = self.threads;
+        json!({
+            "highest_celsius": self.highest_celsius,
+            "lowest_khz": self.lowest_khz,
+            "was_throttled": self.was_throttled,
+            "fewest_threads": fewest,
+            "threads_at_the_end": now,
+            "rested_seconds": self.rested.as_secs_f64(),
+        })
+    }
+
+    /// How warm it got, for people, where a thermometer tells.
+    pub(crate) fn temperature(self) -> Option<String> {
+        let clock = self.lowest_khz.map(|khz| format!(", {} MHz at least", khz / 1000));
+        Some(format!("{:.0} °C at most{}", self.highest_celsius?, clock.unwrap_or_default()))
+    }
+
+    /// What was done about heat, in a sentence; `None` where nothing was.
+    pub(crate) fn slowdown(self) -> Option<String> {
+        let [most, fewest, now] = self.threads;
+        let rested = self.rested.as_secs_f64();
+        let celsius = self.highest_celsius.map(|celsius| format!(" ({celsius:.0} °C)"));
+        let rests =
+            if rested > 0.0 { format!(" and {rested:.1} s of rest") } else { String::new() };
+        (fewest < most || rested > 0.0).then(|| {
+            format!(
+                "it was hot{}: down to {fewest} of {most} threads{rests}, {now} in the end; \
+                 `dram doctor` tells what helps",
+                celsius.unwrap_or_default()
+            )
+        })
+    }
+}

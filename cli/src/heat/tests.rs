@@ -1,0 +1,216 @@
+//! A real model on a tree of files that warms up and cools down while it runs.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::Heat;
+use crate::answer::Answer;
+use crate::args::{Cli, Command, Load};
+use crate::exit::Outcome;
+use crate::host::Host;
+use crate::interrupt::Interrupt;
+use crate::load;
+use clap::Parser;
+use dram_boards::Root;
+use dram_runtime::text::Encoder;
+use dram_runtime::{Reply, Sampler, Sampling};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{env, fs, process};
+
+/// Where this board's clocks fall, and where the file has its temperature.
+const SLOWS: f64 = 80.0;
+const ZONE: &str = "sys/class/thermal/thermal_zone0";
+/// Tokens of each reply.
+const TOKENS: usize = 48;
+
+/// A folder that stands for `/` of a board with one zone, removed in the end.
+struct Tree(PathBuf);
+
+impl Tree {
+    fn new(name: &str) -> Self {
+        let tree = Self(env::temp_dir().join(format!("dram-heat-{name}-{}", process::id())));
+        let _ = fs::remove_dir_all(&tree.0);
+        tree.write(&format!("{ZONE}/type"), "cpu-thermal\n");
+        tree.warm(40.0);
+        let board = format!(
+            "name = \"Stove\"\narchitecture = \"aarch64\"\n[detect]\ncompatible = [\"test,stove\"]\n\
+             [threads]\ndecode = 3\nprefill = 3\n\
+             [thermal]\nslows_celsius = {SLOWS}\nlimit_celsius = 90\n"
+        );
+        tree.write("etc/dram/boards/stove.toml", &board);
+        tree.write("proc/device-tree/compatible", "test,stove");
+        tree
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn warm(&self, celsius: f64) {
+        self.write(&format!("{ZONE}/temp"), &format!("{:.0}\n", celsius * 1000.0));
+    }
+
+    fn host(&self) -> Host {
+        Host::read(Root::new(&self.0), None).unwrap()
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn model() -> PathBuf {
+    let folder = env::var_os("DRAM_FETCHED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/fetched"),
+        PathBuf::from,
+    );
+    let model = folder.join("SmolLM2-135M-Instruct.Q4_1.gguf");
+    assert!(model.exists(), "{folder:?} has no model; run `cargo x fetch` first");
+    model
+}
+
+fn load(flags: &[&str]) -> Load {
+    match Cli::parse_from([&["dram", "run"], flags].concat()).command {
+        Command::Run(run) => run.load,
+        _ => unreachable!("it is `run`"),
+    }
+}
+
+/// What a reply was, how its heat was told, and the session's threads in the end.
+struct Told {
+    tokens: Vec<u32>,
+    json: Value,
+    sentence: Option<String>,
+    threads: [usize; 2],
+}
+
+/// Makes a reply at random while `celsius` of the tokens so far warms the tree, and a reading comes
+/// behind every step.
+fn reply(name: &str, celsius: impl Fn(usize) -> f64) -> Told {
+    let tree = Tree::new(name);
+    let run = || -> Outcome<Told> {
+        let host = tree.host();
+        let load = load(&["-t", "3", "--ctx", "128"]);
+        load::with_session(&host, &model(), &load, dram_targets::best(), |model, session| {
+            let mut heat = Heat::watch(&host, model.threads, &host.cpus(&load));
+            heat.every = Duration::ZERO;
+            let mut memory = vec![0; Sampler::bytes(session.plan().tokens())];
+            let sampling = Sampling { temperature: 1.5, seed: 11, ..Sampling::COMMON };
+            let mut sampler = Sampler::new(sampling, session.plan().tokens(), &mut memory)?;
+            let mut scratch = vec![0; Encoder::BYTES];
+            let (mut prompt, mut pieces) = (Vec::new(), 0);
+            let mut encoder = Encoder::new(model.vocab, &mut scratch)?;
+            encoder.encode_leading("Once upon a time", true, |id| prompt.push(id));
+            let (sequence, start) = (session.open()?, Instant::now());
+            let reply =
+                Reply::new(session, model.vocab, &mut sampler, sequence, &prompt, None, TOKENS)?;
+            let interrupt = Interrupt::default();
+            let answer =
+                Answer::make(reply, prompt.len(), start, &interrupt, &mut heat, |_, _| {
+                    pieces += 1;
+                    tree.warm(celsius(pieces));
+                    Ok(())
+                })?;
+            let json = answer.to_json(model, session);
+            let sentence = heat.story().slowdown();
+            Ok(Told { tokens: answer.tokens, json, sentence, threads: session.threads() })
+        })
+    };
+    run().unwrap_or_else(|failure| panic!("{failure:?}"))
+}
+
+#[test]
+fn threads_are_shed_before_the_limit_and_return_and_tokens_stay_the_same() {
+    let cool = reply("cool", |_| 40.0);
+    assert_eq!(cool.tokens.len(), TOKENS);
+    assert_eq!((cool.threads, &cool.sentence), ([3, 3], &None));
+    assert_eq!(cool.json["heat"]["fewest_threads"], 3);
+    assert_eq!(cool.json["heat"]["rested_seconds"], 0.0);
+
+    let hottest = SLOWS - 1.0;
+    let warms = |piece: usize| (60.0 + piece as f64).min(hottest);
+    let hot = reply("hot", warms);
+    assert_eq!(hot.tokens, cool.tokens);
+    assert_eq!(hot.threads, [1, 1], "it stays hot");
+    let heat = &hot.json["heat"];
+    assert_eq!(heat["highest_celsius"].as_f64(), Some(hottest), "never at the limit");
+    assert_eq!((&heat["fewest_threads"], &heat["threads_at_the_end"]), (&1.into(), &1.into()));
+    assert!(heat["rested_seconds"].as_f64().unwrap() > 0.0);
+    let sentence = hot.sentence.unwrap();
+    assert!(sentence.starts_with("it was hot (79 °C): down to 1 of 3 threads and "), "{sentence}");
+
+    let passes = reply("passes", |piece| if piece < 25 { warms(piece) } else { 50.0 });
+    assert_eq!(passes.tokens, cool.tokens);
+    assert_eq!(passes.threads, [3, 3], "it is cool again");
+    let heat = &passes.json["heat"];
+    assert_eq!((&heat["fewest_threads"], &heat["threads_at_the_end"]), (&1.into(), &3.into()));
+}
+
+#[test]
+fn a_thermometer_that_goes_mad_does_not_stop_a_reply() {
+    let tokens = reply("mad", |piece| match piece % 4 {
+        0 => f64::NAN,
+        1 => 1e12,
+        2 => -1e12,
+        _ => 0.0,
+    });
+    assert_eq!(tokens.tokens, reply("sane", |_| 40.0).tokens);
+    assert_eq!(tokens.threads, [3, 3]);
+}
+
+#[test]
+fn what_would_swap_is_refused_also_with_zram_and_in_a_control_group() {
+    let refused = |tree: &Tree, flags: &[&str]| {
+        let (host, kernels) = (tree.host(), dram_targets::best());
+        let outcome = load::with_session(&host, &model(), &load(flags), kernels, |_, _| Ok(()));
+        outcome.err().map(|failure| format!("{failure:?}"))
+    };
+    let tree = Tree::new("memory");
+    let meminfo = |free: u32| {
+        format!("MemTotal: 4000000 kB\nMemAvailable: {free} kB\nSwapTotal: 4000000 kB\n")
+    };
+    tree.write("proc/meminfo", &meminfo(2_000_000));
+    assert_eq!(refused(&tree, &[]), None);
+    // Swap in compressed memory is swap too.
+    tree.write("proc/meminfo", &meminfo(90_000));
+    tree.write("proc/swaps", "Filename\n/dev/zram0 partition 4000000 0 100\n");
+    let told = refused(&tree, &[]).unwrap();
+    assert!(told.contains("NoRoom") && told.contains("92.2 MB are available"), "{told}");
+    tree.write("proc/meminfo", &meminfo(2_000_000));
+    tree.write("proc/self/cgroup", "0::/robot\n");
+    tree.write("sys/fs/cgroup/robot/memory.max", "80000000\n");
+    tree.write("sys/fs/cgroup/robot/memory.current", "10000000\n");
+    let told = refused(&tree, &[]).unwrap();
+    assert!(told.contains("NoRoom") && told.contains("70.0 MB are available"), "{told}");
+    tree.write("sys/fs/cgroup/robot/memory.max", "max\n");
+    assert_eq!(refused(&tree, &[]), None);
+}
+
+#[test]
+fn threads_are_the_boards_and_cores_are_spared() {
+    let tree = Tree::new("cores");
+    tree.write("sys/devices/system/cpu/online", "0-3\n");
+    let own = |decode, prefill| {
+        let board = format!(
+            "name = \"Own\"\narchitecture = \"aarch64\"\n\
+             [threads]\ndecode = {decode}\nprefill = {prefill}\n"
+        );
+        tree.write("own.toml", &board);
+        Host::read(Root::new(&tree.0), tree.0.join("own.toml").to_str()).unwrap()
+    };
+    let chosen = |host: &Host, flags: &[&str]| {
+        let threads = host.threads(&load(flags));
+        (threads.decode, threads.prefill, host.cpus(&load(flags)))
+    };
+    // No more threads than this machine offers, whatever the tree says.
+    let most = crate::host::all_threads() as u32;
+    assert_eq!(chosen(&own(1, 2), &[]), (1, 2.min(most), vec![0, 1, 2, 3]));
+    assert_eq!(chosen(&own(4, 4), &["--spare", "1"]), (3.min(most), 3.min(most), vec![1, 2, 3]));
+    assert_eq!(chosen(&own(4, 4), &["--spare", "9"]), (1, 1, vec![3]));
+    assert_eq!(chosen(&own(1, 2), &["-t", "7"]), (7, 7, vec![0, 1, 2, 3]));
+    assert!(Cli::try_parse_from(["dram", "run", "-t", "1", "--spare", "1"]).is_err());
+}
