@@ -76,6 +76,11 @@ impl Governor {
         self.pace()
     }
 
+    /// Goes back to full pace, as after a long time without work.
+    pub fn restart(&mut self) {
+        (self.level, self.cool) = (0, 0);
+    }
+
     /// How much to do now.
     pub fn pace(&self) -> Pace {
         let shed = self.level.min(self.threads - 1);

@@ -37,10 +37,13 @@ fn threads_are_shed_one_by_one_then_it_rests_then_all_comes_back() {
         }
     }
     // Cool readings count in a row.
-    governor.take(warm(80.0));
+    assert_eq!(governor.take(warm(80.0)), pace(2, 0));
     for celsius in [60.0, 60.0, 75.0, 60.0, 60.0, 75.0] {
         assert_eq!(governor.take(warm(celsius)), pace(2, 0));
     }
+    governor.restart();
+    assert_eq!(governor.pace(), pace(3, 0));
+    assert_eq!(governor.take(warm(77.0)), pace(2, 0));
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Answer {
         let start = Instant::now();
         let mut answer = Self::empty(prompt_tokens);
         let mut shown = Ok(());
-        heat.begin();
+        heat.begin(&mut reply);
         while !interrupt.is_asked() {
             let began = Instant::now();
             let step = reply.step(|channel, text| {

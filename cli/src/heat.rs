@@ -13,6 +13,11 @@ use std::time::{Duration, Instant};
 
 /// How often sensors are read.
 const EVERY: Duration = Duration::from_secs(1);
+/// Without work for so long, a board is as cool as it gets.
+const IDLE: Duration = Duration::from_secs(60);
+/// Tokens of a prompt that are read in one step at first: more in a step is faster, but meanwhile
+/// nobody looks at the sensors.
+const BATCH: usize = 32;
 /// Longest sleep before somebody who interrupts is heard.
 const NAP: Duration = Duration::from_millis(50);
 
@@ -23,6 +28,8 @@ pub(crate) struct Heat {
     /// Threads at full pace.
     threads: Threads,
     every: Duration,
+    /// Tokens of a prompt to read in a step; `None` where heat does not count.
+    batch: Option<usize>,
     read_at: Option<Instant>,
     story: Story,
 }
@@ -45,14 +52,19 @@ impl Heat {
         let hot = host.board.as_ref().and_then(|board| host.machine.sheds_celsius(board));
         let hot = hot.filter(|_| sensors.has_thermometer());
         let governor = Governor::new(hot, threads.decode.max(threads.prefill) as usize);
-        let story = Story::default();
-        Self { sensors, governor, threads, every: EVERY, read_at: None, story }
+        let (batch, story) = (hot.map(|_| BATCH), Story::default());
+        Self { sensors, governor, threads, every: EVERY, batch, read_at: None, story }
     }
 
-    /// Begins the story of another reply.
-    pub(crate) fn begin(&mut self) {
+    /// Begins another reply and its story.
+    pub(crate) fn begin(&mut self, reply: &mut Reply<'_, '_, '_>) {
+        if self.read_at.is_none_or(|at| at.elapsed() >= IDLE) {
+            self.governor.restart();
+        }
+        self.batch = self.batch.map(|_| BATCH);
         self.story = Story::default();
         self.record(self.governor.pace());
+        self.set(reply);
     }
 
     /// What has happened since [`Self::begin`].
@@ -70,9 +82,18 @@ impl Heat {
     ) {
         self.read();
         self.rest(worked, interrupt);
+        self.batch = self.batch.map(|batch| fitting(batch, worked));
+        self.set(reply);
+    }
+
+    /// Sets a reply's threads and batch by the pace.
+    fn set(&self, reply: &mut Reply<'_, '_, '_>) {
         let most = self.governor.pace().threads;
         let at_most = |threads: u32| (threads as usize).min(most);
         reply.set_threads(at_most(self.threads.decode), at_most(self.threads.prefill));
+        if let Some(batch) = self.batch {
+            reply.set_batch(batch);
+        }
     }
 
     /// Rests as long as the pace wants behind a step that took `worked`; a reading in the meantime
@@ -110,6 +131,15 @@ impl Heat {
         let [most, fewest, now] = &mut self.story.threads;
         (*most, *now) = (self.threads.decode.max(self.threads.prefill) as usize, pace.threads);
         *fewest = if *fewest == 0 { pace.threads } else { pace.threads.min(*fewest) };
+    }
+}
+
+/// A batch with which a step takes about as long as there is between two readings.
+fn fitting(batch: usize, worked: Duration) -> usize {
+    match worked {
+        worked if worked < EVERY / 2 => batch.saturating_mul(2),
+        worked if worked > EVERY * 2 => (batch / 2).max(BATCH),
+        _ => batch,
     }
 }
 

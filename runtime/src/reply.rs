@@ -36,6 +36,8 @@ pub struct Reply<'r, 'a, 's> {
     sampler: &'r mut Sampler<'s>,
     sequence: Sequence,
     prompt: &'r [u32],
+    /// Tokens of the prompt that a step reads.
+    batch: usize,
     /// Tokens the reply may still have.
     left: usize,
     /// The last token, which the session has not seen yet.
@@ -71,8 +73,20 @@ impl<'r, 'a, 's> Reply<'r, 'a, 's> {
         }
         let end = if prompt.is_empty() || most == 0 { Some(End::Length) } else { None };
         let (decoder, split) = (Decoder::new(), start.map(Split::new));
-        let (left, pending) = (most, None);
-        Ok(Self { session, vocab, sampler, sequence, prompt, left, pending, end, decoder, split })
+        let (batch, left, pending) = (session.limits().batch, most, None);
+        Ok(Self {
+            session,
+            vocab,
+            sampler,
+            sequence,
+            prompt,
+            batch,
+            left,
+            pending,
+            end,
+            decoder,
+            split,
+        })
     }
 
     /// Makes one step, and passes the text that it makes known to `sink`.
@@ -115,9 +129,15 @@ impl<'r, 'a, 's> Reply<'r, 'a, 's> {
         self.session.set_threads(decode, prefill);
     }
 
+    /// From the next step on, reads at most so many tokens of the prompt in a step: at least one, at
+    /// most the batch of the session's limits.
+    pub fn set_batch(&mut self, tokens: usize) {
+        self.batch = tokens.clamp(1, self.session.limits().batch);
+    }
+
     /// Reads the next batch of the prompt.
     fn read(&mut self) -> Result<Step, Error> {
-        let batch = self.prompt.len().min(self.session.limits().batch);
+        let batch = self.prompt.len().min(self.batch);
         let (tokens, rest) = self.prompt.split_at(batch);
         self.session.pass(self.sequence, tokens, rest.is_empty())?;
         tokens.iter().for_each(|token| self.sampler.accept(*token));

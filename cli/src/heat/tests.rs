@@ -11,7 +11,7 @@ use crate::load;
 use clap::Parser;
 use dram_boards::Root;
 use dram_runtime::text::Encoder;
-use dram_runtime::{Reply, Sampler, Sampling};
+use dram_runtime::{Reply, Sampler, Sampling, Step};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -148,6 +148,32 @@ fn threads_are_shed_before_the_limit_and_return_and_tokens_stay_the_same() {
     assert_eq!(passes.threads, [3, 3], "it is cool again");
     let heat = &passes.json["heat"];
     assert_eq!((&heat["fewest_threads"], &heat["threads_at_the_end"]), (&1.into(), &3.into()));
+}
+
+#[test]
+fn a_prompt_is_read_in_short_steps_where_heat_counts() {
+    let tree = Tree::new("steps");
+    let (load, kernels) = (load(&["-t", "1", "--ctx", "512"]), dram_targets::best());
+    let first = |host: &Host| {
+        load::with_session(host, &model(), &load, kernels, |model, session| {
+            let mut heat = Heat::watch(host, model.threads, &[]);
+            let mut memory = vec![0; Sampler::bytes(session.plan().tokens())];
+            let mut sampler = Sampler::new(Sampling::GREEDY, session.plan().tokens(), &mut memory)?;
+            let (sequence, prompt) = (session.open()?, [100; 300]);
+            let mut reply =
+                Reply::new(session, model.vocab, &mut sampler, sequence, &prompt, None, 1)?;
+            heat.begin(&mut reply);
+            Ok(reply.step(|_, _| {})?)
+        })
+    };
+    assert_eq!(first(&tree.host()).unwrap(), Step::Read(300 - 32));
+    fs::remove_file(tree.0.join(ZONE).join("temp")).unwrap();
+    assert_eq!(first(&tree.host()).unwrap(), Step::Read(300 - 256), "there is no thermometer");
+    let seconds = |seconds| Duration::from_secs_f64(seconds);
+    let batches = [(32, 0.1, 64), (64, 0.7, 64), (64, 3.0, 32), (32, 9.0, 32)];
+    for (batch, worked, fits) in batches {
+        assert_eq!(super::fitting(batch, seconds(worked)), fits, "{batch} in {worked} s");
+    }
 }
 
 #[test]
