@@ -23,6 +23,10 @@ pub(crate) trait Lanes: Widen {
         }
         sum
     }
+
+    /// Asks for the cache line `ahead` numbers after the first, wherever that is.
+    #[inline(always)]
+    fn prefetch<Number>(_numbers: &[Number], _ahead: usize) {}
 }
 
 impl Lanes for Portable {}
@@ -71,6 +75,10 @@ fn score_f16<W: Lanes, const N: usize>(
     for part in 0..PAGE / 16 {
         let mut acc = [[[0.0_f32; 8]; 2]; N];
         for j in 0..head {
+            if part == 0 {
+                // The next page, most often, lies behind this one.
+                W::prefetch(&k[j], head * PAGE);
+            }
             let k = k[j][part * 16..][..16].as_chunks::<8>().0;
             let k = [W::widen(&k[0]), W::widen(&k[1])];
             for i in 0..N {
@@ -202,6 +210,9 @@ fn mixed_f16<W: Lanes, const N: usize>(
     let p: [&[f32]; N] = core::array::from_fn(|i| &p[i * stride..][..positions]);
     let v = &Halves::<W>(v, PhantomData);
     for part in (0..head / 8).step_by(2) {
+        for line in 0..PAGE / 2 {
+            W::prefetch(v.0, head * PAGE + (part * PAGE / 4 + line) * 32);
+        }
         if part + 1 < head / 8 {
             mixed_parts::<W, N, 2>(p, positions, head, part, v, y);
         } else {

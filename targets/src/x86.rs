@@ -23,7 +23,8 @@ mod tile;
 use crate::attention::Lanes;
 use crate::float::Widen;
 use core::arch::x86_64::{
-    _mm_loadu_si128, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_slli_epi32,
+    _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_cvtepu16_epi32, _mm256_cvtph_ps,
+    _mm256_slli_epi32,
 };
 
 /// [`Widen`] in one instruction.
@@ -53,7 +54,14 @@ impl Widen for F16c {
     }
 }
 
-impl Lanes for F16c {}
+impl Lanes for F16c {
+    #[inline(always)]
+    fn prefetch<Number>(numbers: &[Number], ahead: usize) {
+        let line = numbers.as_ptr().wrapping_add(ahead).cast();
+        // SAFETY: a prefetch of any address is allowed, and every x86-64 CPU has the instruction.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line) }
+    }
+}
 
 /// The table of one instruction set: its name, features and [`product::Isa`].
 macro_rules! x86 {
