@@ -6,33 +6,20 @@
 //! ```
 
 use super::lanes::{at, halves, load16};
-use super::product::{Isa, Kind, Scales, Tile, Unit, product};
+use super::product::{Kind, Scales, Tile, Unit};
 use super::q4_0::nibbles;
-use crate::Panel;
-use crate::kernels::Eight;
 use core::arch::x86_64::{
     __m256i, _mm256_broadcastsi128_si256, _mm256_setzero_ps, _mm256_shuffle_epi8,
 };
-use dram_quant::{EIGHT, Format, IQ4_VALUES, Q8};
+use dram_quant::{EIGHT, Format, IQ4_VALUES};
 
 /// Signed bytes, as in Q8_0.
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct IQ4_NL;
+pub(crate) struct IQ4_NL;
 
 impl Kind for IQ4_NL {
     const DEPTH: usize = 1;
     const SIGNED: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, IQ4_NL, 18>(w, x, panel, y);
 }
 
 impl Tile<18> for IQ4_NL {

@@ -7,36 +7,23 @@
 
 use super::iq4_nl::values;
 use super::lanes::{at, halves, load16, twice};
-use super::product::{Isa, Kind, Scales, Tile, Unit, product};
-use crate::Panel;
-use crate::kernels::Eight;
+use super::product::{Kind, Scales, Tile, Unit};
 use core::arch::x86_64::{
     __m256i, _mm_unpackhi_epi16, _mm_unpacklo_epi16, _mm256_and_si256, _mm256_or_si256,
     _mm256_set_m128i, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_ps, _mm256_slli_epi16,
     _mm256_srlv_epi32, _mm256_sub_epi16,
 };
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 /// Signed bytes, as in Q8_0.
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct IQ4_XS;
+pub(crate) struct IQ4_XS;
 
 impl Kind for IQ4_XS {
     const BLOCK: usize = 8;
     const SHARE: usize = 2;
     const DEPTH: usize = 1;
     const SIGNED: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, IQ4_XS, 136>(w, x, panel, y);
 }
 
 impl Tile<136> for IQ4_XS {

@@ -6,34 +6,21 @@
 //! ```
 
 use super::lanes::{at, load8, load16};
-use super::product::{Isa, Kind, Scales, Tile, Unit, product};
+use super::product::{Kind, Scales, Tile, Unit};
 use super::q4_0::nibbles;
-use crate::Panel;
-use crate::kernels::Eight;
 use core::arch::x86_64::{
     __m256, _mm256_blendv_epi8, _mm256_broadcastsi128_si256, _mm256_castsi256_ps,
     _mm256_cmpgt_epi32, _mm256_cvtepu8_epi32, _mm256_set1_epi32, _mm256_setzero_ps,
     _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_sllv_epi32, _mm256_sub_epi32,
 };
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 /// Values 0 to 24 around 12: 4 pairs of products are at most 4 · 2 · 24 · 127 < 2^15.
-struct Mxfp4;
+pub(crate) struct Mxfp4;
 
 impl Kind for Mxfp4 {
     const DEPTH: usize = 4;
     const OFFSET: i16 = 12;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Mxfp4, 17>(w, x, panel, y);
 }
 
 /// Twice the values of E2M1, and 12.

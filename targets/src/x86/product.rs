@@ -171,7 +171,7 @@ impl Unit {
 /// columns, else unpacked; two groups are always unpacked.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
+pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
     w: Eight<'_>,
     x: Q8<'_>,
     panel: &mut Panel<'_>,

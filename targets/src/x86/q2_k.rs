@@ -8,19 +8,17 @@
 //! Four units share eight groups, two bits each.
 
 use super::lanes::{at, halves, load, zip};
-use super::product::{Isa, Kind, Scales, Tile, Unit, product};
-use crate::Panel;
-use crate::kernels::Eight;
+use super::product::{Kind, Scales, Tile, Unit};
 use core::arch::x86_64::{
     __m256i, _mm256_and_si256, _mm256_cvtepu8_epi16, _mm256_set1_epi8, _mm256_set1_epi16,
     _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256, _mm256_srli_epi16, _mm256_srlv_epi32,
     _mm256_xor_ps,
 };
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 /// Two bits: 4 pairs of products are at most 4 · 2 · 3 · 127 < 2^15.
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q2_K;
+pub(crate) struct Q2_K;
 
 impl Kind for Q2_K {
     const BLOCK: usize = 8;
@@ -28,17 +26,6 @@ impl Kind for Q2_K {
     const DEPTH: usize = 4;
     const HALVES: bool = true;
     const MIN: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q2_K, 84>(w, x, panel, y);
 }
 
 impl Tile<84> for Q2_K {

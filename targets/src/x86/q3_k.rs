@@ -8,20 +8,18 @@
 //! Bit `i` of the high bytes belongs to unit `i`; the two bits lie as in Q2_K.
 
 use super::lanes::{at, halves, load, zip};
-use super::product::{Isa, Kind, Scales, Tile, Unit, product};
+use super::product::{Kind, Scales, Tile, Unit};
 use super::q2_k::twos;
-use crate::Panel;
-use crate::kernels::Eight;
 use core::arch::x86_64::{
     __m256i, _mm256_and_si256, _mm256_cvtepu8_epi16, _mm256_or_si256, _mm256_set1_epi8,
     _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_ps, _mm256_slli_epi16, _mm256_srlv_epi32,
     _mm256_sub_epi16,
 };
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 /// Three bits: 4 pairs of products are at most 4 · 2 · 7 · 127 < 2^15.
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q3_K;
+pub(crate) struct Q3_K;
 
 impl Kind for Q3_K {
     const BLOCK: usize = 8;
@@ -29,17 +27,6 @@ impl Kind for Q3_K {
     const DEPTH: usize = 4;
     const OFFSET: i16 = 4;
     const HALVES: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q3_K, 110>(w, x, panel, y);
 }
 
 impl Tile<110> for Q3_K {

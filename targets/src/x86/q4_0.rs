@@ -6,32 +6,19 @@
 //! ```
 
 use super::lanes::{at, halves, load};
-use super::product::{Isa, Kind, Scales, Tile, Unit, product};
-use crate::Panel;
-use crate::kernels::Eight;
+use super::product::{Kind, Scales, Tile, Unit};
 use core::arch::x86_64::{
     __m256i, _mm256_and_si256, _mm256_set1_epi8, _mm256_setzero_ps, _mm256_setzero_si256,
     _mm256_srli_epi16,
 };
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 /// Nibbles: 8 pairs of products are at most 8 · 2 · 15 · 127 < 2^15.
-struct Q4_0;
+pub(crate) struct Q4_0;
 
 impl Kind for Q4_0 {
     const DEPTH: usize = 8;
     const OFFSET: i16 = 8;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q4_0, 18>(w, x, panel, y);
 }
 
 impl Tile<18> for Q4_0 {

@@ -6,29 +6,16 @@
 //! ```
 
 use super::lanes::{at, halves};
-use super::product::{Isa, Kind, Scales, Tile, Unit, product};
+use super::product::{Kind, Scales, Tile, Unit};
 use super::q4_0::nibbles;
-use crate::Panel;
-use crate::kernels::Eight;
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 /// Nibbles with a minimum.
-struct Q4_1;
+pub(crate) struct Q4_1;
 
 impl Kind for Q4_1 {
     const DEPTH: usize = 8;
     const MIN: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q4_1, 20>(w, x, panel, y);
 }
 
 impl Tile<20> for Q4_1 {

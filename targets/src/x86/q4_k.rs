@@ -8,35 +8,22 @@
 //! Two units share eight groups, one the low nibbles and one the high.
 
 use super::lanes::{at, halves, load, store, twice};
-use super::product::{Isa, Kind, Scales, Tile, Unit, product};
-use crate::Panel;
-use crate::kernels::Eight;
+use super::product::{Kind, Scales, Tile, Unit};
 use core::arch::x86_64::{
     __m256i, _mm256_and_si256, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi32,
     _mm256_set1_ps, _mm256_setzero_si256, _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_xor_ps,
 };
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 /// Nibbles, as in Q4_0.
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q4_K(Factors);
+pub(crate) struct Q4_K(Factors);
 
 impl Kind for Q4_K {
     const BLOCK: usize = 8;
     const SHARE: usize = 2;
     const DEPTH: usize = 8;
     const MIN: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q4_K, 144>(w, x, panel, y);
 }
 
 impl Tile<144> for Q4_K {

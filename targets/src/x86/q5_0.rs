@@ -6,34 +6,21 @@
 //! ```
 
 use super::lanes::{at, halves, load};
-use super::product::{Isa, Kind, Scales, Tile, Unit, product};
+use super::product::{Kind, Scales, Tile, Unit};
 use super::q4_0::nibbles;
-use crate::Panel;
-use crate::kernels::Eight;
 use core::arch::x86_64::{
     __m256i, _mm_add_epi8, _mm_set1_epi8, _mm_setr_epi8, _mm256_and_si256,
     _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_or_si256, _mm256_set1_epi8,
     _mm256_set1_epi32, _mm256_setzero_ps, _mm256_shuffle_epi8,
 };
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 /// Five bits: 4 pairs of products are at most 4 · 2 · 31 · 127 < 2^15.
-struct Q5_0;
+pub(crate) struct Q5_0;
 
 impl Kind for Q5_0 {
     const DEPTH: usize = 4;
     const OFFSET: i16 = 16;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q5_0, 22>(w, x, panel, y);
 }
 
 impl Tile<22> for Q5_0 {

@@ -6,29 +6,16 @@
 //! ```
 
 use super::lanes::{at, halves};
-use super::product::{Isa, Kind, Scales, Tile, Unit, product};
+use super::product::{Kind, Scales, Tile, Unit};
 use super::q5_0::fives;
-use crate::Panel;
-use crate::kernels::Eight;
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 /// Five bits, as in Q5_0, with a minimum.
-struct Q5_1;
+pub(crate) struct Q5_1;
 
 impl Kind for Q5_1 {
     const DEPTH: usize = 4;
     const MIN: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q5_1, 24>(w, x, panel, y);
 }
 
 impl Tile<24> for Q5_1 {

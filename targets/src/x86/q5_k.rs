@@ -8,36 +8,23 @@
 //! Bit `i` of the high bytes belongs to unit `i`.
 
 use super::lanes::{at, load};
-use super::product::{Isa, Kind, Scales, Tile, Unit, product};
+use super::product::{Kind, Scales, Tile, Unit};
 use super::q4_k::{self, Factors, nibbles};
-use crate::Panel;
-use crate::kernels::Eight;
 use core::arch::x86_64::{
     _mm256_and_si256, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi32, _mm256_slli_epi16,
     _mm256_srlv_epi32,
 };
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 /// Five bits: 4 pairs of products are at most 4 · 2 · 31 · 127 < 2^15.
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q5_K(Factors);
+pub(crate) struct Q5_K(Factors);
 
 impl Kind for Q5_K {
     const BLOCK: usize = 8;
     const SHARE: usize = 2;
     const DEPTH: usize = 4;
     const MIN: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q5_K, 176>(w, x, panel, y);
 }
 
 impl Tile<176> for Q5_K {

@@ -9,19 +9,17 @@
 //! on; units 4 to 7 likewise from groups 16 and 8 on.
 
 use super::lanes::{at, halves, load, zip};
-use super::product::{Isa, Kind, Scales, Tile, Unit, product};
-use crate::Panel;
-use crate::kernels::Eight;
+use super::product::{Kind, Scales, Tile, Unit};
 use core::arch::x86_64::{
     __m256i, _mm256_and_si256, _mm256_cvtepi8_epi16, _mm256_or_si256, _mm256_set1_epi8,
     _mm256_set1_epi32, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_slli_epi16,
     _mm256_srlv_epi32,
 };
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 /// Six bits: 2 pairs of products are at most 2 · 2 · 63 · 127 < 2^15.
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q6_K;
+pub(crate) struct Q6_K;
 
 impl Kind for Q6_K {
     const BLOCK: usize = 8;
@@ -29,17 +27,6 @@ impl Kind for Q6_K {
     const DEPTH: usize = 2;
     const OFFSET: i16 = 32;
     const HALVES: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q6_K, 210>(w, x, panel, y);
 }
 
 impl Tile<210> for Q6_K {

@@ -6,29 +6,16 @@
 //! ```
 
 use super::lanes::{at, halves, load};
-use super::product::{Isa, Kind, Scales, Tile, Unit, product};
-use crate::Panel;
-use crate::kernels::Eight;
+use super::product::{Kind, Scales, Tile, Unit};
 use core::arch::x86_64::{_mm256_setzero_ps, _mm256_setzero_si256};
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 /// Signed bytes: one pair of products is at most 2 · 128 · 127 < 2^15.
-struct Q8_0;
+pub(crate) struct Q8_0;
 
 impl Kind for Q8_0 {
     const DEPTH: usize = 1;
     const SIGNED: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q8_0, 34>(w, x, panel, y);
 }
 
 impl Tile<34> for Q8_0 {
