@@ -7,14 +7,18 @@ mod board;
 mod budget;
 mod check;
 mod count;
+mod deb;
+mod deploy;
 mod emulate;
 mod fetch;
+mod image;
 mod mca;
 mod picture;
 mod program;
 mod step;
 mod table;
 mod triple;
+mod units;
 
 use std::process::ExitCode;
 
@@ -29,6 +33,13 @@ Usage: cargo x COMMAND
            --board NAME | --target TRIPLE [--static]
   emulate  the program on the emulated core of every board: kernels, golden tokens, empty root
   budget   size of the static program for 64-bit ARM, and how many crates are in it
+  deb      the package for Debian and its relatives
+           --board NAME | --target TRIPLE [--try]
+  deploy   copy the program, and a model, to a board by ssh
+           --board NAME [--model FILE] [--to FOLDER] [--models FOLDER] USER@HOST, or --try
+  image    a folder to copy to a card's boot partition or a stick
+           --board NAME [--model FILE] FOLDER
+  units    verify the systemd units, and how much of the system they could reach
   count    instructions per token on emulated ARM cores, ours and a peer's
            [--core NAME] [--peer LLAMA_BENCH] [--prompt TOKENS] [MODEL...]
   mca      cycles of the inner loops of ARM kernels, as llvm-mca models the cores
@@ -46,6 +57,10 @@ fn main() -> ExitCode {
         "build" => program::command(std::env::args().skip(2)),
         "emulate" => emulate::emulate(),
         "budget" => budget::budget(),
+        "deb" => deb::command(std::env::args().skip(2)),
+        "units" => units::units(),
+        "deploy" => deploy::command(std::env::args().skip(2)),
+        "image" => image::command(std::env::args().skip(2)),
         "count" => count::count(std::env::args().skip(2)),
         "mca" => mca::mca(),
         "parity" => check::parity(),

@@ -51,6 +51,15 @@ pub(crate) fn printed(command: &mut Command) -> Outcome<String> {
 ///
 /// If it is not; the message names the packages.
 pub(crate) fn require(program: &str, packages: &str) -> Outcome {
-    let found = Command::new(program).arg("--version").output();
+    require_flag(program, "--version", packages)
+}
+
+/// As [`require()`], of a program that has another flag to tell its version.
+///
+/// # Errors
+///
+/// If it is not there; the message names the packages.
+pub(crate) fn require_flag(program: &str, flag: &str, packages: &str) -> Outcome {
+    let found = Command::new(program).arg(flag).output();
     found.map(drop).map_err(|_| format!("`{program}` is missing; apt-get install {packages}"))
 }

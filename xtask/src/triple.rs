@@ -17,7 +17,8 @@ pub(crate) struct Triple {
     pub static_flags: Vec<String>,
     /// The first C library that boards have.
     pub oldest_glibc: String,
-    architecture: String,
+    /// The boards' and the kernel's name of its architecture.
+    pub architecture: String,
     linker: String,
     linker_packages: String,
     library_packages: String,
@@ -30,12 +31,12 @@ impl Triple {
     ///
     /// If there is none, or it is not what it must be.
     pub(crate) fn named(name: &str) -> Outcome<Self> {
-        let mut triples = tables("targets/build")?;
-        let place = triples.iter().position(|(triple, _)| triple == name).ok_or_else(|| {
-            let names: Vec<_> = triples.iter().map(|(name, _)| name.as_str()).collect();
+        let mut triples = Self::all()?;
+        let place = triples.iter().position(|triple| triple.name == name).ok_or_else(|| {
+            let names: Vec<_> = triples.iter().map(|triple| triple.name.as_str()).collect();
             format!("there is no target {name}, but {}", names.join(", "))
         })?;
-        Self::new(&triples.swap_remove(place).1)
+        Ok(triples.swap_remove(place))
     }
 
     /// The kind of machine that a board is.
@@ -44,12 +45,16 @@ impl Triple {
     ///
     /// If there is no such board.
     pub(crate) fn of_board(id: &str) -> Outcome<Self> {
-        let board = Board::named(id)?;
-        let triples = tables("targets/build")?;
-        let triples = triples.iter().map(|(_, table)| Self::new(table));
-        let triples = triples.collect::<Outcome<Vec<_>>>()?;
-        let triple = triples.into_iter().find(|triple| triple.architecture == board.architecture);
-        triple.ok_or_else(|| format!("nothing is built for {}", board.architecture))
+        let architecture = Board::named(id)?.architecture;
+        let mut triples = Self::all()?.into_iter();
+        let triple = triples.find(|triple| triple.architecture == architecture);
+        triple.ok_or_else(|| format!("nothing is built for {architecture}"))
+    }
+
+    fn all() -> Outcome<Vec<Self>> {
+        let tables = tables("targets/build")?.into_iter();
+        // Beside them lie settings of other tools.
+        tables.filter(|(name, _)| name != "Cross").map(|(_, table)| Self::new(&table)).collect()
     }
 
     fn new(table: &Table) -> Outcome<Self> {

@@ -1,0 +1,144 @@
+//! The package for Debian and its relatives, made with their own tool.
+//!
+//! It holds the static program, so it depends on no version of a C library.
+
+pub(crate) mod root;
+mod trial;
+
+use crate::arguments::Arguments;
+use crate::program::{self, Linking, build};
+use crate::step::{Outcome, cargo, printed, require, run, workspace};
+use crate::triple::Triple;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Makes a package, and with `--try` tries it in a Debian of its architecture.
+///
+/// # Errors
+///
+/// If an argument is wrong, the package cannot be made, or the trial shows a fault.
+pub(crate) fn command(line: impl Iterator<Item = String>) -> Outcome {
+    let arguments = Arguments::parse(line, &["--board", "--target"], &["--try"])?;
+    let [] = arguments.words([])?;
+    let triple = program::triple(&arguments)?;
+    let package = Package::new(&triple)?;
+    let file = package.make(&version()?)?;
+    println!("{}", file.display());
+    if arguments.has("--try") { trial::attempt(&triple, &package) } else { Ok(()) }
+}
+
+/// The version of the workspace.
+fn version() -> Outcome<String> {
+    let said = printed(&mut cargo("pkgid -p dram-cli"))?;
+    let version = said.trim().rsplit(['#', '@']).next();
+    version.map(String::from).ok_or_else(|| format!("no version in {said:?}"))
+}
+
+/// A folder with all files of a package where they will be.
+struct Package {
+    folder: PathBuf,
+    architecture: String,
+}
+
+impl Package {
+    /// Builds and lays out everything but what depends on the version.
+    fn new(triple: &Triple) -> Outcome<Self> {
+        require("dpkg-deb", "dpkg")?;
+        let folder = workspace().join("target/deb").join(&triple.debian);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(|reason| format!("{folder:?}: {reason}"))?;
+        }
+        let package = Self { folder, architecture: triple.debian.clone() };
+        package.install(&build(triple, Linking::Static)?, "usr/bin/dram", "755")?;
+        package.pages()?;
+        package.documents(triple)?;
+        let script = workspace().join("xtask/packaging/postinst");
+        package.install(&script, "DEBIAN/postinst", "755")?;
+        Ok(package)
+    }
+
+    /// Manual pages and completions.
+    fn pages(&self) -> Outcome {
+        let made = workspace().join("target/deb/pages");
+        let [manual, completions] = ["manual", "completions"].map(|name| made.join(name));
+        // The profile of tests, which make the example too.
+        let mut pages = cargo("run -q --profile test -p dram-cli --example pages --");
+        run(pages.args([&manual, &completions]))?;
+        for (from, to) in [
+            ("dram.bash", "usr/share/bash-completion/completions/dram"),
+            ("_dram", "usr/share/zsh/vendor-completions/_dram"),
+            ("dram.fish", "usr/share/fish/vendor_completions.d/dram.fish"),
+        ] {
+            self.install(&completions.join(from), to, "644")?;
+        }
+        let unreadable = |reason| format!("cannot read {manual:?}: {reason}");
+        for page in fs::read_dir(&manual).map_err(unreadable)? {
+            let page = page.map_err(unreadable)?;
+            let place = format!("usr/share/man/man1/{}", page.file_name().to_string_lossy());
+            self.install(&page.path(), &place, "644")?;
+            run(Command::new("gzip").arg("-9nf").arg(self.folder.join(place)))?;
+        }
+        Ok(())
+    }
+
+    /// What Debian asks of every package, and the licences of what is in the program.
+    fn documents(&self, triple: &Triple) -> Outcome {
+        let folder = "usr/share/doc/dram";
+        for name in ["README.md", "CHANGELOG.md", "LICENSE-MIT"] {
+            self.install(&workspace().join(name), &format!("{folder}/{name}"), "644")?;
+        }
+        let copyright = workspace().join("xtask/packaging/copyright");
+        self.install(&copyright, &format!("{folder}/copyright"), "644")?;
+        let line = format!("tree -p dram-cli -e normal --prefix none --target {}", triple.name);
+        let crates = printed(cargo(&line).args(["--format", "{p} {l}"]))?;
+        let mut crates: Vec<_> = crates.lines().filter(|line| !line.starts_with("dram-")).collect();
+        crates.sort_unstable();
+        crates.dedup_by_key(|line| line.trim_end_matches(" (*)"));
+        self.write(&format!("{folder}/crates"), &(crates.join("\n") + "\n"))
+    }
+
+    /// Makes the package as of a version; returns where it lies.
+    fn make(&self, version: &str) -> Outcome<PathBuf> {
+        let control = self.folder.join("DEBIAN");
+        let sizes = printed(Command::new("du").args(["-k", "-s"]).arg(self.folder.join("usr")))?;
+        let kib = sizes.split_whitespace().next().unwrap_or_default();
+        let architecture = &self.architecture;
+        self.write(
+            "DEBIAN/control",
+            &format!(
+                "Package: dram\n\
+             Version: {version}\n\
+             Architecture: {architecture}\n\
+             Maintainer: The dram developers <maintainers@users.noreply.dram.invalid>\n\
+             Section: science\n\
+             Priority: optional\n\
+             Depends: passwd\n\
+             Recommends: curl, python3-pip\n\
+             Installed-Size: {kib}\n\
+             Description: run distilled reasoning models offline\n \
+             Answers and chats with DeepSeek-R1-Distill and other models of the Llama and\n \
+             Qwen2 shapes, from GGUF files, on the CPU of small boards and of PCs.\n"
+            ),
+        )?;
+        let sums = "find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum > DEBIAN/md5sums";
+        run(Command::new("sh").args(["-c", sums]).current_dir(&self.folder))?;
+        let place = control.parent().and_then(Path::parent).unwrap_or(&control);
+        let place = place.join(format!("dram_{version}_{architecture}.deb"));
+        let mut tool = Command::new("dpkg-deb");
+        tool.args(["--root-owner-group", "-Zxz", "--build"]).arg(&self.folder).arg(&place);
+        let time = printed(Command::new("git").args(["log", "-1", "--format=%ct"]))?;
+        run(tool.env("SOURCE_DATE_EPOCH", time.trim()))?;
+        Ok(place)
+    }
+
+    fn write(&self, place: &str, text: &str) -> Outcome {
+        let place = self.folder.join(place);
+        fs::write(&place, text).map_err(|reason| format!("cannot write {place:?}: {reason}"))
+    }
+
+    fn install(&self, from: &Path, place: &str, mode: &str) -> Outcome {
+        let to = self.folder.join(place);
+        run(Command::new("install").args(["-D", "-m", mode]).arg(from).arg(to))
+    }
+}
