@@ -5,7 +5,8 @@
 
 use crate::arm::{self, require};
 use crate::count;
-use crate::step::{Outcome, workspace};
+use crate::step::{Outcome, printed, workspace};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -21,11 +22,25 @@ const ANALYZER: &str = "llvm-mca-19";
 const ITERATIONS: usize = 100;
 /// Products of a unit and column.
 const PRODUCTS: usize = 256;
+/// What a line tells: units of eight rows and 32 weights, instructions and cycles are those of one
+/// round of the loop.
+const HEAD: &str = "table,format,source,columns,units,instructions,core,cycles,MAC/cycle";
 
 /// An instruction: where it lies, and its text.
 type Instruction = (u64, String);
 
-/// Builds `dram`, prints a line for each inner loop, and writes them to a record.
+/// Whose loop it is.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Kernel {
+    table: String,
+    format: String,
+    /// Where its weights come from.
+    source: &'static str,
+    columns: usize,
+}
+
+/// Builds `dram`, models each inner loop on each core, prints the lines and writes them to a
+/// record.
 ///
 /// # Errors
 ///
@@ -35,37 +50,48 @@ pub(crate) fn mca() -> Outcome {
         require(program, "llvm-19")?;
     }
     let dram = arm::dram()?;
-    let mut table = format!("git: {}, modelled by {ANALYZER}\n\n", count::commit());
-    let _ = write!(table, "{:56} {:>12}", "per unit and column", "instructions");
-    for core in CORES {
-        let _ = write!(table, " {core:>12}");
-    }
-    table.push('\n');
+    let mut table = format!("{HEAD}\n");
     for (kernel, body) in loops(&dram)? {
-        let units = products(&body) as f64 / PRODUCTS as f64;
-        let _ = write!(table, "{kernel:56} {:12.1}", body.len() as f64 / units);
+        let Kernel { table: name, format, source, columns } = kernel;
+        let (products, count) = (products(&body), body.len());
+        let units = products / PRODUCTS / columns;
         for core in CORES {
-            let _ = write!(table, " {:12.1}", cycles(&body, core)? / units);
+            let cycles = cycles(&body, core)?;
+            let rate = products as f64 / cycles;
+            let _ = writeln!(
+                table,
+                "{name},{format},{source},{columns},{units},{count},{core},{cycles:.1},{rate:.1}"
+            );
         }
-        table.push('\n');
     }
     print!("{table}");
-    let record = workspace().join("bench/record/llvm-mca.txt");
-    fs::write(&record, table).map_err(|reason| format!("{}: {reason}", record.display()))
+    let version = printed(Command::new(ANALYZER).arg("--version"))?;
+    let version = version.lines().map(str::trim).find(|line| line.contains("version"));
+    let provenance = [
+        format!("git: {}", count::commit()),
+        format!("modelled by {ANALYZER}: {}", version.unwrap_or("of unknown version")),
+        format!("each loop {ITERATIONS} times in a row, all loads from the first cache"),
+        "neoverse-n1 stands for cortex-a76, of which there is no model".into(),
+    ];
+    let record = workspace().join("bench/record/llvm-mca.csv");
+    fs::write(&record, table)
+        .and_then(|()| fs::write(record.with_extension("txt"), provenance.join("\n") + "\n"))
+        .map_err(|reason| format!("{}: {reason}", record.display()))
 }
 
-/// The innermost loops of kernels, by name: table, source of weights, columns. Of many loops of one
-/// name it is the shortest; the others do something else besides.
-fn loops(program: &Path) -> Outcome<BTreeMap<String, Vec<Instruction>>> {
-    let text = output(Command::new(DISASSEMBLER).args(["-d", "--no-show-raw-insn"]).arg(program))?;
+/// The innermost loops of kernels. Of many loops of a kernel it is the one of most products, as
+/// others are for what is left of a row, and of such the shortest.
+fn loops(program: &Path) -> Outcome<BTreeMap<Kernel, Vec<Instruction>>> {
+    let text = printed(Command::new(DISASSEMBLER).args(["-d", "--no-show-raw-insn"]).arg(program))?;
     let code: Vec<Instruction> = text.lines().filter_map(instruction).collect();
-    let mut loops = BTreeMap::<String, Vec<Instruction>>::new();
+    let mut loops = BTreeMap::<Kernel, Vec<Instruction>>::new();
     for end in 0..code.len() {
         let Some(body) = innermost(&code[..=end]) else { continue };
-        let Some(name) = kernel(program, body)? else { continue };
-        let shortest = loops.entry(name).or_insert_with(|| body.to_vec());
-        if body.len() < shortest.len() {
-            *shortest = body.to_vec();
+        let Some(kernel) = kernel(program, body)? else { continue };
+        let best = loops.entry(kernel).or_insert_with(|| body.to_vec());
+        let rank = |body: &[Instruction]| (products(body), Reverse(body.len()));
+        if rank(body) > rank(best) {
+            *best = body.to_vec();
         }
     }
     Ok(loops)
@@ -108,19 +134,32 @@ fn products(body: &[Instruction]) -> usize {
     body.iter().map(made).sum()
 }
 
-/// The name of the kernel that a loop is of, from the functions inlined at its multiplications.
-fn kernel(program: &Path, body: &[Instruction]) -> Outcome<Option<String>> {
+/// The kernel that a loop is of, from the functions inlined at its multiplications.
+fn kernel(program: &Path, body: &[Instruction]) -> Outcome<Option<Kernel>> {
     let multiplies = |instruction: &&Instruction| products(std::slice::from_ref(*instruction)) > 0;
     let Some((address, _)) = body.iter().find(multiplies) else { return Ok(None) };
     let mut sources = Command::new(SOURCES);
     sources.args(["-i", "-f", "-p", "-C", "-e"]).arg(program).arg(format!("{address:#x}"));
-    Ok(output(&mut sources)?.lines().find_map(|frame| {
-        let (function, file) = frame.split_once(" at ")?;
-        let (_, source) = function.strip_suffix('>')?.split_once("pass<")?;
-        let table = Path::new(file.split(':').next()?).file_stem()?.to_string_lossy();
-        let source = source.replace("dram_targets::arm::", "").replace("product::", "");
-        Some(format!("{table} {source}"))
-    }))
+    Ok(printed(&mut sources)?.lines().find_map(named))
+}
+
+/// The kernel whose products a frame makes, if it does:
+/// `products<SOURCE<FORMAT, ..>, COLUMNS, ..> at TABLE.rs:LINE`.
+fn named(frame: &str) -> Option<Kernel> {
+    let (function, file) = frame.split_once(" at ")?;
+    let (source, rest) = function.split_once("products<")?.1.split_once(">, ")?;
+    let (source, types) = source.split_once('<')?;
+    let (source, format) = match source.rsplit("::").next()? {
+        "Tiles" => ("tiles", types.split(',').next()?),
+        "Rows" => ("rows", types.split(',').next()?),
+        _ => ("panel", types.split_once(", ")?.1),
+    };
+    Some(Kernel {
+        table: Path::new(file.split(':').next()?).file_stem()?.to_str()?.into(),
+        format: format.rsplit("::").next()?.replace(", ", " "),
+        source,
+        columns: rest.split(',').next()?.parse().ok()?,
+    })
 }
 
 /// Cycles that a core takes for a round of a loop.
@@ -140,26 +179,16 @@ fn cycles(body: &[Instruction], core: &str) -> Outcome<f64> {
     let iterations = format!("-iterations={ITERATIONS}");
     let core = format!("-mcpu={core}");
     let flags = ["-mtriple=aarch64", "-mattr=+dotprod,+fullfp16", &core, &iterations];
-    let told = output(Command::new(ANALYZER).args(flags).arg(&file))?;
+    let told = printed(Command::new(ANALYZER).args(flags).arg(&file))?;
     let total = told.lines().find_map(|line| line.strip_prefix("Total Cycles:"));
     let total = total.and_then(|cycles| cycles.trim().parse::<f64>().ok());
     let total = total.ok_or_else(|| format!("{ANALYZER} tells no cycles of {}", file.display()))?;
     Ok(total / ITERATIONS as f64)
 }
 
-/// What a program prints.
-fn output(command: &mut Command) -> Outcome<String> {
-    let output =
-        command.output().map_err(|reason| format!("cannot start {command:?}: {reason}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{innermost, instruction, products};
+    use super::{Kernel, innermost, instruction, named, products};
 
     #[test]
     fn a_loop_and_its_products() {
@@ -176,5 +205,19 @@ mod tests {
         assert_eq!(innermost(&code), Some(&code[..]));
         assert_eq!(innermost(&code[..18]), None, "no branch closes it");
         assert_eq!(innermost(&code[16..]), None, "its first instruction is missing");
+    }
+    #[test]
+    fn the_kernel_of_a_frame() {
+        let tell = |types: &str| {
+            let frame = format!(" (inlined by) products<{types}, 4, 2, [(); 3]> at a/b.rs:37");
+            let Kernel { table, format, source, columns } = named(&frame)?;
+            Some(format!("{table} {format} {source} {columns}"))
+        };
+        let tiles = "a::source::Tiles<a::q4_0::Q4_0, 18>, 4";
+        assert_eq!(tell(tiles).unwrap(), "b Q4_0 tiles 4");
+        assert_eq!(tell("a::source::Rows<a::q4_k::Q4_K, 144>, 1").unwrap(), "b Q4_K rows 1");
+        let panel = "a::panel::Unpacked<a::dotprod::Sdot, a::any::Any<8, false>>, 2";
+        assert_eq!(tell(panel).unwrap(), "b Any<8 false> panel 2");
+        assert_eq!(named("group<4, 0> at a/src/dotprod.rs:100"), None);
     }
 }
