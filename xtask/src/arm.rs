@@ -13,7 +13,7 @@ pub(crate) const EMULATOR: &str = "qemu-aarch64";
 const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 /// Zero 2 W and 3; Jetson Nano; Pi 4; Pi 5; a server; all there is. An instruction that a core
 /// lacks ends the test.
-const CORES: [&str; 6] =
+pub(crate) const CORES: [&str; 6] =
     ["cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"];
 /// Those on which the real model runs: one for each table of kernels.
 const MODEL_CORES: [&str; 2] = ["cortex-a72", "cortex-a76"];

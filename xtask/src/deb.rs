@@ -28,6 +28,14 @@ pub(crate) fn command(line: impl Iterator<Item = String>) -> Outcome {
     if arguments.has("--try") { trial::attempt(&triple, &package) } else { Ok(()) }
 }
 
+/// Makes sure that a folder has nothing of an earlier time.
+fn clear(folder: &Path) -> Outcome {
+    if !folder.exists() {
+        return Ok(());
+    }
+    fs::remove_dir_all(folder).map_err(|reason| format!("cannot delete {folder:?}: {reason}"))
+}
+
 /// The version of the workspace.
 fn version() -> Outcome<String> {
     let said = printed(&mut cargo("pkgid -p dram-cli"))?;
@@ -46,9 +54,7 @@ impl Package {
     fn new(triple: &Triple) -> Outcome<Self> {
         require("dpkg-deb", "dpkg")?;
         let folder = workspace().join("target/deb").join(&triple.debian);
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(|reason| format!("{folder:?}: {reason}"))?;
-        }
+        clear(&folder)?;
         let package = Self { folder, architecture: triple.debian.clone() };
         package.install(&build(triple, Linking::Static)?, "usr/bin/dram", "755")?;
         package.pages()?;
@@ -62,6 +68,7 @@ impl Package {
     fn pages(&self) -> Outcome {
         let made = workspace().join("target/deb/pages");
         let [manual, completions] = ["manual", "completions"].map(|name| made.join(name));
+        clear(&made)?;
         // The profile of tests, which make the example too.
         let mut pages = cargo("run -q --profile test -p dram-cli --example pages --");
         run(pages.args([&manual, &completions]))?;
@@ -72,14 +79,9 @@ impl Package {
         ] {
             self.install(&completions.join(from), to, "644")?;
         }
-        let unreadable = |reason| format!("cannot read {manual:?}: {reason}");
-        for page in fs::read_dir(&manual).map_err(unreadable)? {
-            let page = page.map_err(unreadable)?;
-            let place = format!("usr/share/man/man1/{}", page.file_name().to_string_lossy());
-            self.install(&page.path(), &place, "644")?;
-            run(Command::new("gzip").arg("-9nf").arg(self.folder.join(place)))?;
-        }
-        Ok(())
+        let place = self.folder.join("usr/share/man/man1");
+        let compress = "mkdir -p \"$2\" && cp \"$1\"/* \"$2\" && gzip -9nf \"$2\"/*";
+        run(Command::new("sh").args(["-c", compress, "sh"]).args([&manual, &place]))
     }
 
     /// What Debian asks of every package, and the licences of what is in the program.
@@ -100,31 +102,17 @@ impl Package {
 
     /// Makes the package as of a version; returns where it lies.
     fn make(&self, version: &str) -> Outcome<PathBuf> {
-        let control = self.folder.join("DEBIAN");
         let sizes = printed(Command::new("du").args(["-k", "-s"]).arg(self.folder.join("usr")))?;
         let kib = sizes.split_whitespace().next().unwrap_or_default();
         let architecture = &self.architecture;
-        self.write(
-            "DEBIAN/control",
-            &format!(
-                "Package: dram\n\
-             Version: {version}\n\
-             Architecture: {architecture}\n\
-             Maintainer: The dram developers <maintainers@users.noreply.dram.invalid>\n\
-             Section: science\n\
-             Priority: optional\n\
-             Depends: passwd\n\
-             Recommends: curl, python3-pip\n\
-             Installed-Size: {kib}\n\
-             Description: run distilled reasoning models offline\n \
-             Answers and chats with DeepSeek-R1-Distill and other models of the Llama and\n \
-             Qwen2 shapes, from GGUF files, on the CPU of small boards and of PCs.\n"
-            ),
-        )?;
+        let control = include_str!("../packaging/control")
+            .replace("{version}", version)
+            .replace("{architecture}", architecture)
+            .replace("{kib}", kib);
+        self.write("DEBIAN/control", &control)?;
         let sums = "find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum > DEBIAN/md5sums";
         run(Command::new("sh").args(["-c", sums]).current_dir(&self.folder))?;
-        let place = control.parent().and_then(Path::parent).unwrap_or(&control);
-        let place = place.join(format!("dram_{version}_{architecture}.deb"));
+        let place = self.folder.with_file_name(format!("dram_{version}_{architecture}.deb"));
         let mut tool = Command::new("dpkg-deb");
         tool.args(["--root-owner-group", "-Zxz", "--build"]).arg(&self.folder).arg(&place);
         let time = printed(Command::new("git").args(["log", "-1", "--format=%ct"]))?;

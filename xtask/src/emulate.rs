@@ -41,7 +41,7 @@ pub(crate) fn emulate() -> Outcome {
     let program = build(&triple, Linking::Dynamic)?;
     let root = Root::new(&build(&triple, Linking::Static)?)?;
     let boards = Board::all()?;
-    for core in ["cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"] {
+    for core in arm::CORES {
         let dynamic = || {
             let mut command = Command::new(arm::EMULATOR);
             command.args(&arm::emulator(core)[1..]).arg(&program);
