@@ -16,6 +16,8 @@ mod board;
 mod catalog;
 mod cores;
 mod error;
+#[cfg(feature = "face")]
+pub mod face;
 mod governor;
 mod identity;
 mod machine;
