@@ -87,7 +87,7 @@ impl Kernels {
     /// Multiplies rows `8 * eight..` of `w` with every column of `x`: `y[c][r] = Σ w[r] · x[c]`.
     ///
     /// It multiplies as many groups of eight rows as `y`, which is `(groups, columns)`, has; two
-    /// together where `panel` has room for both, which can be faster.
+    /// together where columns are many and `panel` has room for both, which can be faster.
     /// Groups do not depend on each other, so each may be given to another thread. In a last
     /// ragged group the elements of `y` past the matrix's rows are left in any state.
     ///
@@ -121,7 +121,8 @@ impl Kernels {
         assert!(x.d.len() == columns * units && x.ds.len() == x.d.len());
         assert!(x.sums.len() == x.d.len() && panel.units() >= units);
         assert!(y.len().is_multiple_of(columns), "one output a column");
-        let together = if self.pairs && panel.units() >= 2 * units { 2 } else { 1 };
+        let pairs = self.pairs && columns > EIGHT && panel.units() >= 2 * units;
+        let together = if pairs { 2 } else { 1 };
         for (i, y) in (eight..).step_by(together).zip(y.chunks_mut(together * columns)) {
             let next = (y.len() > columns).then(|| Eight::of(w, i + 1, None));
             let product = self.products[w.format() as usize];

@@ -166,8 +166,8 @@ fn units<'s>(
     )
 }
 
-/// Groups of eight rows that a thread takes at once when there are few columns: enough that
-/// taking costs nothing, few enough that threads finish together.
+/// Groups of eight rows that a thread takes and multiplies at once when there are few columns:
+/// enough that taking costs nothing, few enough that threads finish together.
 const GROUPS: usize = 8;
 
 /// Groups that a thread takes, and multiplies together, when there are many columns.
@@ -192,7 +192,8 @@ fn multiply(
     pool.run(workers, grid, |worker, _, mut rows| {
         while let Some((section, row)) = rows.next() {
             let w = &w[section];
-            let together = if count > EIGHT { PAIR } else { 1 };
+            let room = (worker.eight.len() / count).min(GROUPS);
+            let together = if count > EIGHT { PAIR } else { room };
             let groups = rows.left().min(w.rows() - row).div_ceil(EIGHT).min(together);
             let (mut panel, y) = worker.product(groups * count);
             kernels.multiply(w, row / EIGHT, x, &mut panel, y);

@@ -110,7 +110,7 @@ impl<'p, I: Isa, K: Kind> Source for Unpacked<'p, I, K> {
 #[target_feature(enable = "neon")]
 pub(super) fn fill<I: Isa, S: Source>(w: &mut S, panel: &mut Panel<'_>) {
     for b in 0..w.limit(panel.units() / S::Kind::UNITS) {
-        // SAFETY: the CPU has the features because this function has them.
+        // SAFETY: the CPU has the features because this function has them; `b` is below the limit.
         let block = unsafe { w.block::<(I, ())>(b) };
         let (first, scales) = (b * S::Kind::UNITS, S::scales(&block));
         store_floats(&mut panel.d[first], scales.d);

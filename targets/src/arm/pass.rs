@@ -41,6 +41,9 @@ macro_rules! pass {
                     one::<S, N, 4, 2>(&mut acc, w, b, &x, &lanes);
                     one::<S, N, 4, 3>(&mut acc, w, b, &x, &lanes);
                 }
+                if blocks % 4 == 0 {
+                    return store(y, acc);
+                }
                 let rest = Column::<1>::of::<N>(x, first, blocks / 4 * 4, blocks % 4);
                 for b in 0..blocks % 4 {
                     let x = Column::runs(&rest, b);
@@ -62,9 +65,10 @@ macro_rules! pass {
                 lanes: &[Lanes; N],
             ) {
                 let j = J as usize;
-                // SAFETY: the CPU has the features because this function has them.
+                // SAFETY: the CPU has the features because this function has them; `pass` asks for
+                // blocks below the limit.
                 let block = unsafe { w.block::<($isa, [(); N], Lane<J, R>)>(run * R + j) };
-                // SAFETY: as above.
+                // SAFETY: the CPU has the features because this function has them.
                 let unit = unsafe { S::unit::<($isa, [(); N], Lane<J, R>), 0>(&block) };
                 let mut totals = begin::<N, J>(lanes);
                 products::<S, N, R, 2, Lane<J, R>>(&mut totals, &unit.q, x, j);
@@ -82,7 +86,8 @@ macro_rules! pass {
                 b: usize,
                 x: &[Run<'_, 8>; N],
             ) {
-                // SAFETY: the CPU has the features because this function has them.
+                // SAFETY: the CPU has the features because this function has them; `pass` asks for
+                // blocks below the limit.
                 let w = unsafe { w.block::<($isa, [(); N])>(b) };
                 let mut block = Block::new::<S::Kind>(x);
                 unit::<S, N, 0>(&mut block, &w, x);

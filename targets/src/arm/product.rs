@@ -47,7 +47,7 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
         Order::Tiles => {
             let mut tiles = Tiles::<T, B>::new(blocks);
             if y.len() <= FEW {
-                return columns::<I, _>(&mut tiles, x, y);
+                return pass::<I, _>(&mut tiles, x, 0, y);
             }
             fill::<I, _>(&mut tiles, panel);
         }
@@ -76,16 +76,22 @@ pub(super) fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &m
 fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
     let most = if S::ROWS { 2 } else { 4 };
     for (c, y) in y.chunks_mut(most).enumerate() {
-        let first = c * most;
-        match y.len() {
-            // SAFETY: `I` is named only by the table that has its features.
-            4 if !S::ROWS => unsafe { I::pass::<S, 4>(w, x, first, y) },
-            // SAFETY: as above.
-            3 if !S::ROWS => unsafe { I::pass::<S, 3>(w, x, first, y) },
-            // SAFETY: as above.
-            2 => unsafe { I::pass::<S, 2>(w, x, first, y) },
-            // SAFETY: as above.
-            _ => unsafe { I::pass::<S, 1>(w, x, first, y) },
-        }
+        pass::<I, S>(w, x, c * most, y);
+    }
+}
+
+/// Multiplies with the columns from `first` on, as many as a pass takes at most.
+#[inline]
+#[target_feature(enable = "neon")]
+fn pass<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
+    match y.len() {
+        // SAFETY: `I` is named only by the table that has its features.
+        4 if !S::ROWS => unsafe { I::pass::<S, 4>(w, x, first, y) },
+        // SAFETY: as above.
+        3 if !S::ROWS => unsafe { I::pass::<S, 3>(w, x, first, y) },
+        // SAFETY: as above.
+        2 => unsafe { I::pass::<S, 2>(w, x, first, y) },
+        // SAFETY: as above.
+        _ => unsafe { I::pass::<S, 1>(w, x, first, y) },
     }
 }

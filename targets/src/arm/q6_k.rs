@@ -85,9 +85,8 @@ impl Tile<210> for Q6_K {
     #[target_feature(enable = "neon")]
     unsafe fn groups<Caller, const I: usize>(tile: &[[u8; 210]; EIGHT]) -> Integers {
         let tile = tile.as_flattened();
-        let nibbles: &[u8; 256] = at(tile, (I / 4 * 2 + I % 2) * 256);
-        let twos: &[u8; 512] = near(at(tile, 1024));
-        let twos = &twos[I / 4 * 256..];
+        let nibbles: &[u8; 256] = near(at(tile, (I / 4 * 2 + I % 2) * 256));
+        let twos: &[u8; 256] = near(at(tile, 1024 + I / 4 * 256));
         let mut q = [[vdupq_n_s8(0); 2]; 8];
         for (g, q) in q.iter_mut().enumerate() {
             *q = joined::<I>(group(at(nibbles, g * 32)), group(at(twos, g * 32)));

@@ -170,7 +170,8 @@ pub(crate) trait Source {
     ///
     /// # Safety
     ///
-    /// The CPU must have the features.
+    /// The CPU must have the features. After [`Self::limit`], blocks must be asked for in order and
+    /// as many as it has returned at most.
     unsafe fn block<Caller>(&mut self, i: usize) -> Self::Block<'_>;
 
     /// The scales of a block.
@@ -223,7 +224,8 @@ impl<'t, T: Tile<B>, const B: usize> Source for Tiles<'t, T, B> {
     #[inline]
     #[target_feature(enable = "neon")]
     unsafe fn block<Caller>(&mut self, i: usize) -> Self::Block<'_> {
-        let tile = &self.tiles[i];
+        // SAFETY: there are as many tiles as `limit` has returned, and `i` is below that.
+        let tile = unsafe { self.tiles.get_unchecked(i) };
         // SAFETY: the CPU has the features because this function has them.
         (unsafe { T::head::<Caller>(tile) }, tile)
     }
@@ -255,6 +257,8 @@ impl<'t, T: Tile<B>, const B: usize> Source for Tiles<'t, T, B> {
 pub(super) struct Rows<'a, T, const B: usize> {
     /// The blocks of each row; in place of rows that are missing stands the first.
     rows: [&'a [[u8; B]]; EIGHT],
+    /// The next block of each row.
+    next: [*const [u8; B]; EIGHT],
     /// A tile with the scales and factors of one block of each row.
     scratch: [[u8; B]; EIGHT],
     format: PhantomData<T>,
@@ -267,7 +271,8 @@ impl<'a, T: Tile<B>, const B: usize> Rows<'a, T, B> {
         for (to, row) in rows.iter_mut().zip(blocks.chunks_exact(row_blocks)) {
             *to = row;
         }
-        Self { rows, scratch: [[0; B]; EIGHT], format: PhantomData }
+        let next = rows.map(<[_]>::as_ptr);
+        Self { rows, next, scratch: [[0; B]; EIGHT], format: PhantomData }
     }
 }
 
@@ -287,17 +292,17 @@ impl<'r, T: Tile<B>, const B: usize> Source for Rows<'r, T, B> {
         for row in &mut self.rows {
             *row = &row[..blocks];
         }
+        self.next = self.rows.map(<[_]>::as_ptr);
         blocks
     }
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn block<Caller>(&mut self, i: usize) -> Self::Block<'_> {
-        let mut blocks = [&self.rows[0][i]; EIGHT];
-        for (to, row) in blocks.iter_mut().zip(&self.rows) {
-            *to = &row[i];
-        }
-        interleave::<T, B, Caller>(&blocks, &mut self.scratch);
+    unsafe fn block<Caller>(&mut self, _: usize) -> Self::Block<'_> {
+        // SAFETY: each row has as many blocks as `limit` has returned; no more are asked for.
+        let mut blocks = self.next.map(|block| unsafe { &*block });
+        interleave::<T, B, Caller>(&mut blocks, &mut self.scratch);
+        self.next = blocks.map(|block| core::ptr::from_ref(block).wrapping_add(1));
         // SAFETY: the CPU has the features because this function has them.
         (unsafe { T::head::<(Caller,)>(&self.scratch) }, blocks)
     }

@@ -1,20 +1,20 @@
 //! Scales and factors of eight rows' blocks as in a tile, and units turned from groups to rows.
 
-use super::lanes::{at, load, store};
+use super::lanes::{at, load, load_lane, store};
 use super::source::{Integers, Tile};
 use core::arch::aarch64::{
     uint8x16_t, uint8x16x2_t, vdupq_n_u16, vqtbl2q_u8, vreinterpretq_s8_u8, vreinterpretq_u8_s8,
     vreinterpretq_u8_u16, vreinterpretq_u8_u64, vreinterpretq_u32_u8, vreinterpretq_u64_u32,
-    vsetq_lane_u16, vtrn1q_u32, vtrn1q_u64, vtrn2q_u32, vtrn2q_u64,
+    vtrn1q_u32, vtrn1q_u64, vtrn2q_u32, vtrn2q_u64,
 };
 use dram_quant::{EIGHT, Field};
 
 /// Writes the fields of one and two bytes of eight rows' blocks to `tile`, as
-/// [`dram_quant::tile`] does it.
+/// [`dram_quant::tile`] does it. The blocks stay where they are; see [`twos`].
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) fn interleave<T: Tile<B>, const B: usize, Caller>(
-    blocks: &[&[u8; B]; EIGHT],
+    blocks: &mut [&[u8; B]; EIGHT],
     tile: &mut [[u8; B]; EIGHT],
 ) {
     // One by one, not in a loop: where each field lies becomes part of the instructions.
@@ -29,7 +29,7 @@ pub(super) fn interleave<T: Tile<B>, const B: usize, Caller>(
 #[inline]
 #[target_feature(enable = "neon")]
 fn field<T: Tile<B>, const B: usize, const I: usize, Caller>(
-    blocks: &[&[u8; B]; EIGHT],
+    blocks: &mut [&[u8; B]; EIGHT],
     tile: &mut [[u8; B]; EIGHT],
 ) {
     let (start, unit, bytes) = const { place(T::FORMAT.fields(), I) };
@@ -57,20 +57,28 @@ const fn place(fields: &[Field], i: usize) -> (usize, usize, usize) {
 }
 
 /// Interleaves a field of units of two bytes.
+///
+/// The load of a unit leaves the address behind it in its register. Of a field at the beginning
+/// the blocks' addresses come from there, so that no other instruction computes them.
 #[inline]
 #[target_feature(enable = "neon")]
-fn twos<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8]) {
+fn twos<const B: usize>(blocks: &mut [&[u8; B]; EIGHT], start: usize, tile: &mut [u8]) {
     for (i, tile) in tile.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-        let [a, b, c, d, e, f, g, h] =
-            blocks.map(|block| u16::from_le_bytes(*at(block, start + i * 2)));
-        let units = vsetq_lane_u16::<0>(a, vdupq_n_u16(0));
-        let units = vsetq_lane_u16::<1>(b, units);
-        let units = vsetq_lane_u16::<2>(c, units);
-        let units = vsetq_lane_u16::<3>(d, units);
-        let units = vsetq_lane_u16::<4>(e, units);
-        let units = vsetq_lane_u16::<5>(f, units);
-        let units = vsetq_lane_u16::<6>(g, units);
-        store(tile, vreinterpretq_u8_u16(vsetq_lane_u16::<7>(h, units)));
+        let mut after = *blocks;
+        let offset = start + i * 2;
+        let units = vdupq_n_u16(0);
+        let units = load_lane::<0, B>(units, &mut after[0], offset);
+        let units = load_lane::<1, B>(units, &mut after[1], offset);
+        let units = load_lane::<2, B>(units, &mut after[2], offset);
+        let units = load_lane::<3, B>(units, &mut after[3], offset);
+        let units = load_lane::<4, B>(units, &mut after[4], offset);
+        let units = load_lane::<5, B>(units, &mut after[5], offset);
+        let units = load_lane::<6, B>(units, &mut after[6], offset);
+        let units = load_lane::<7, B>(units, &mut after[7], offset);
+        store(tile, vreinterpretq_u8_u16(units));
+        if offset < 4 {
+            *blocks = after;
+        }
     }
 }
 
