@@ -254,7 +254,8 @@ Without --board it is this machine and the memory that is free now; with it each
 sold with, less an estimate of what the system takes. Speeds are predictions: what the memory's
 bandwidth and the cores' arithmetic allow. The exit code is 71 if it fits nowhere.")]
 pub(crate) struct Fit {
-    /// A path, a name, or an address (https://…) of which only the begin is read
+    /// A path, a name, or an address of which only the begin is read: https://…, or of the hub
+    /// hf.co/USER/REPO:QUANT or hf.co/USER/REPO/FILE.gguf
     pub model: String,
     /// Take this board instead of this machine: an id that `dram boards` lists, or the path of a TOML
     /// file

@@ -44,7 +44,8 @@ pub(crate) fn run(args: &args::Fit) -> Outcome {
     let (mut catalog, errors) = Catalog::load(&root);
     errors.iter().for_each(|error| eprintln!("dram: {error}"));
     let machine = Machine::read(&root, root.page_bytes());
-    let begin = remote::is_address(&args.model).then(|| Begin::fetch(&args.model)).transpose()?;
+    let address = remote::address(&args.model)?;
+    let begin = address.as_deref().map(Begin::fetch).transpose()?;
     let file = begin.as_ref().map(|begin| begin.path().to_string_lossy().into_owned());
     let model = file.as_ref().unwrap_or(&args.model);
     if args.all {

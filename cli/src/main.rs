@@ -14,6 +14,7 @@ mod fit;
 mod form;
 mod heat;
 mod host;
+mod hub;
 mod interrupt;
 mod load;
 mod models;

@@ -4,6 +4,7 @@
 //! which reads as zeros and takes no room on the disk.
 
 use crate::exit::{Code, Failure, Outcome};
+use crate::hub;
 use dram_runtime::model::{Gguf, Map, Tensor};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -22,9 +23,49 @@ const MAX_BYTES: u64 = 1 << 44;
 /// A folder with the begin of a model's file, deleted when this is dropped.
 pub(crate) struct Begin(PathBuf);
 
-/// Whether a model's name is an address.
-pub(crate) fn is_address(model: &str) -> bool {
-    ["http://", "https://"].iter().any(|scheme| model.starts_with(scheme))
+/// The address of a model that is not here: itself, or that of a name of the hub.
+///
+/// # Errors
+///
+/// As [`hub::address`].
+pub(crate) fn address(model: &str) -> Outcome<Option<String>> {
+    match ["http://", "https://"].iter().any(|scheme| model.starts_with(scheme)) {
+        true => Ok(Some(model.into())),
+        false => hub::address(model),
+    }
+}
+
+/// A short text on a server.
+///
+/// # Errors
+///
+/// If `curl` is missing, the server cannot be reached, or has no such page.
+pub(crate) fn page(address: &str) -> Outcome<Vec<u8>> {
+    let mut child = curl(address).spawn().map_err(starting)?;
+    let output = child.stdout.take().expect("stdout is piped");
+    let mut bytes = Vec::new();
+    let read = output.take(STEP_BYTES).read_to_end(&mut bytes);
+    let ended = child.wait();
+    read.map_err(|error| Failure::new(Code::Runtime, error.to_string()).about(address))?;
+    match ended {
+        Ok(status) if status.success() => Ok(bytes),
+        // It has told the reason itself.
+        _ => Err(Failure::new(Code::Missing, "the address gives nothing").about(address)),
+    }
+}
+
+/// Follows an address, to stdout.
+fn curl(address: &str) -> Command {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--fail", "--location", "--max-time", "120"]);
+    curl.args(["--proto", "=http,https", "--url", address]);
+    curl.stdin(Stdio::null()).stdout(Stdio::piped());
+    curl
+}
+
+fn starting(error: io::Error) -> Failure {
+    let message = format!("`curl` does not start ({error}); install it, or pull the model");
+    Failure::new(Code::Runtime, message)
 }
 
 impl Begin {
@@ -80,14 +121,9 @@ impl Begin {
         let headers = self.0.join("headers");
         let most = bytes.end - bytes.start;
         let range = format!("{}-{}", bytes.start, bytes.end - 1);
-        let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--fail", "--location", "--max-time", "120"]);
-        curl.args(["--proto", "=http,https", "--range", &range, "--dump-header"]);
-        curl.arg(&headers).args(["--url", address]).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = curl.spawn().map_err(|error| {
-            let message = format!("`curl` does not start ({error}); install it, or pull the model");
-            Failure::new(Code::Runtime, message)
-        })?;
+        let mut curl = curl(address);
+        curl.args(["--range", &range, "--dump-header"]).arg(&headers);
+        let mut child = curl.spawn().map_err(starting)?;
         let mut bytes = Vec::new();
         let output = child.stdout.take().expect("stdout is piped");
         // A server that sends the whole file is cut off.

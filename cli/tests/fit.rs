@@ -187,6 +187,58 @@ fn the_begin_of_a_remote_file_is_enough() {
     assert_eq!(missing.status.code(), Some(66), "{}", told(&missing));
 }
 
+/// Answers as the model hub does: with a list of files, and with the way to where they are.
+fn hub(target: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let request = BufReader::new(stream.try_clone().unwrap());
+            let first = request.lines().next().unwrap().unwrap();
+            let list =
+                r#"{"siblings":[{"rfilename":"README.md"},{"rfilename":"small-q4_1.gguf"}]}"#;
+            let (status, body) = match first.split(' ').nth(1).unwrap() {
+                "/api/models/maker/small-GGUF" => ("200 OK".to_owned(), list),
+                "/maker/small-GGUF/resolve/main/small-q4_1.gguf" => {
+                    (format!("302 Found\r\nLocation: {target}"), "")
+                }
+                _ => ("404 Not Found".to_owned(), ""),
+            };
+            let length = body.len();
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn a_name_of_the_hub_is_a_remote_file() {
+    let (address, sent) = serve(model(), true);
+    let hub = hub(address);
+    let fit = |name: &str| {
+        let args = ["fit", name, "--json", "--board", "raspberry-pi-4b"];
+        dram().env("HF_ENDPOINT", &hub).args(args).output().unwrap()
+    };
+    let local = printed(output(&["fit", MODEL, "--json", "--board", "raspberry-pi-4b"]));
+    for name in ["hf.co/maker/small-GGUF:Q4_1", "huggingface.co/maker/small-GGUF/small-q4_1.gguf"] {
+        assert_eq!(printed(fit(name)), local, "{name}");
+    }
+    assert!(sent.load(Ordering::Relaxed) < 2 * (16 << 20), "{sent:?}");
+    let cases = [
+        ("hf.co/maker/small-GGUF", 66, "there are small-q4_1.gguf"),
+        ("hf.co/maker/other-GGUF", 66, "gives nothing"),
+        ("hf.co/maker/small-GGUF/other.gguf", 66, "gives no file"),
+        ("hf.co/maker", 2, "hf.co/USER/REPO:QUANT"),
+    ];
+    for (name, code, about) in cases {
+        let refused = fit(name);
+        assert_eq!(refused.status.code(), Some(code), "{}", told(&refused));
+        assert!(told(&refused).contains(about), "{}", told(&refused));
+    }
+}
+
 /// Its rotary factors lie wherever the file's maker has put them.
 #[test]
 fn the_factors_of_a_remote_llama_are_fetched_from_where_they_are() {
