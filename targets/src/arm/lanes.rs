@@ -29,15 +29,19 @@ pub(super) fn group(bytes: &[u8; 32]) -> [uint8x16_t; 2] {
 
 /// `v` with lane `LANE` from the two bytes at `offset` of a block, whose address is afterwards one
 /// computed from that behind them.
+///
+/// # Safety
+///
+/// The two bytes must be readable.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn load_lane<const LANE: usize, const B: usize>(
+pub(super) unsafe fn load_lane<const LANE: usize, const B: usize>(
     v: uint16x8_t,
-    block: &mut &[u8; B],
+    block: &mut *const [u8; B],
     offset: usize,
 ) -> uint16x8_t {
-    let (mut v, mut place) = (v, block[offset..offset + 2].as_ptr());
-    // SAFETY: the two bytes are in the block; the load needs no alignment.
+    let (mut v, mut place) = (v, block.cast::<u8>().wrapping_add(offset));
+    // SAFETY: the two bytes are readable, as the caller promises; the load needs no alignment.
     unsafe {
         asm!(
             "ld1 {{{v:v}.h}}[{lane}], [{place}], #2",
@@ -45,8 +49,7 @@ pub(super) fn load_lane<const LANE: usize, const B: usize>(
             options(pure, readonly, nostack, preserves_flags)
         );
     }
-    // SAFETY: `place` lies so far behind the block's own beginning, and the block lives on.
-    *block = unsafe { &*place.wrapping_sub(offset + 2).cast() };
+    *block = place.wrapping_sub(offset + 2).cast();
     v
 }
 

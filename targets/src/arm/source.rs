@@ -299,10 +299,12 @@ impl<'r, T: Tile<B>, const B: usize> Source for Rows<'r, T, B> {
     #[inline]
     #[target_feature(enable = "neon")]
     unsafe fn block<Caller>(&mut self, _: usize) -> Self::Block<'_> {
+        let mut blocks = self.next;
         // SAFETY: each row has as many blocks as `limit` has returned; no more are asked for.
-        let mut blocks = self.next.map(|block| unsafe { &*block });
-        interleave::<T, B, Caller>(&mut blocks, &mut self.scratch);
-        self.next = blocks.map(|block| core::ptr::from_ref(block).wrapping_add(1));
+        unsafe { interleave::<T, B, Caller>(&mut blocks, &mut self.scratch) };
+        self.next = blocks.map(|block| block.wrapping_add(1));
+        // SAFETY: as above; the rows outlive this.
+        let blocks = blocks.map(|block| unsafe { &*block });
         // SAFETY: the CPU has the features because this function has them.
         (unsafe { T::head::<(Caller,)>(&self.scratch) }, blocks)
     }

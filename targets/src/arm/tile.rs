@@ -5,35 +5,54 @@ use super::source::{Integers, Tile};
 use core::arch::aarch64::{
     uint8x16_t, uint8x16x2_t, vdupq_n_u16, vqtbl2q_u8, vreinterpretq_s8_u8, vreinterpretq_u8_s8,
     vreinterpretq_u8_u16, vreinterpretq_u8_u64, vreinterpretq_u32_u8, vreinterpretq_u64_u32,
-    vtrn1q_u32, vtrn1q_u64, vtrn2q_u32, vtrn2q_u64,
+    vsetq_lane_u16, vtrn1q_u32, vtrn1q_u64, vtrn2q_u32, vtrn2q_u64,
 };
 use dram_quant::{EIGHT, Field};
 
 /// Writes the fields of one and two bytes of eight rows' blocks to `tile`, as
-/// [`dram_quant::tile`] does it. The blocks stay where they are; see [`twos`].
+/// [`dram_quant::tile`] does it. The blocks stay where they are; see [`scales`].
+///
+/// # Safety
+///
+/// The blocks must be readable.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn interleave<T: Tile<B>, const B: usize, Caller>(
-    blocks: &mut [&[u8; B]; EIGHT],
+pub(super) unsafe fn interleave<T: Tile<B>, const B: usize, Caller>(
+    blocks: &mut [*const [u8; B]; EIGHT],
     tile: &mut [[u8; B]; EIGHT],
 ) {
     // One by one, not in a loop: where each field lies becomes part of the instructions.
-    field::<T, B, 0, Caller>(blocks, tile);
-    field::<T, B, 1, Caller>(blocks, tile);
-    field::<T, B, 2, Caller>(blocks, tile);
-    field::<T, B, 3, Caller>(blocks, tile);
-    field::<T, B, 4, Caller>(blocks, tile);
+    // SAFETY: the blocks are readable, as the caller promises. So below.
+    unsafe { field::<T, B, 0, Caller>(blocks, tile) };
+    // SAFETY: as above.
+    unsafe { field::<T, B, 1, Caller>(blocks, tile) };
+    // SAFETY: as above.
+    unsafe { field::<T, B, 2, Caller>(blocks, tile) };
+    // SAFETY: as above.
+    unsafe { field::<T, B, 3, Caller>(blocks, tile) };
+    // SAFETY: as above.
+    unsafe { field::<T, B, 4, Caller>(blocks, tile) };
 }
 
 /// Interleaves field `I`, if there is one.
+///
+/// # Safety
+///
+/// The blocks must be readable.
 #[inline]
 #[target_feature(enable = "neon")]
-fn field<T: Tile<B>, const B: usize, const I: usize, Caller>(
-    blocks: &mut [&[u8; B]; EIGHT],
+unsafe fn field<T: Tile<B>, const B: usize, const I: usize, Caller>(
+    blocks: &mut [*const [u8; B]; EIGHT],
     tile: &mut [[u8; B]; EIGHT],
 ) {
     let (start, unit, bytes) = const { place(T::FORMAT.fields(), I) };
     let tile = &mut tile.as_flattened_mut()[start * EIGHT..][..bytes * EIGHT];
+    if unit == 2 && bytes == 2 && T::UNITS == 1 {
+        // SAFETY: as the caller promises.
+        return unsafe { scales(blocks, start, tile) };
+    }
+    // SAFETY: as above.
+    let blocks = &blocks.map(|block| unsafe { &*block });
     match unit {
         1 => ones(blocks, start, tile),
         2 => twos(blocks, start, tile),
@@ -56,29 +75,57 @@ const fn place(fields: &[Field], i: usize) -> (usize, usize, usize) {
     (0, 4, 0)
 }
 
-/// Interleaves a field of units of two bytes.
+/// Interleaves a field of one unit of two bytes.
 ///
-/// The load of a unit leaves the address behind it in its register. Of a field at the beginning
-/// the blocks' addresses come from there, so that no other instruction computes them.
+/// Its load leaves the address behind it in its register. The blocks' addresses come from there, so
+/// that no other instruction computes them; where a block has much besides, that does not pay.
+///
+/// # Safety
+///
+/// The blocks must be readable.
 #[inline]
 #[target_feature(enable = "neon")]
-fn twos<const B: usize>(blocks: &mut [&[u8; B]; EIGHT], start: usize, tile: &mut [u8]) {
+unsafe fn scales<const B: usize>(
+    blocks: &mut [*const [u8; B]; EIGHT],
+    start: usize,
+    tile: &mut [u8],
+) {
+    let [a, b, c, d, e, f, g, h] = blocks;
+    let units = vdupq_n_u16(0);
+    // SAFETY: the blocks are readable, as the caller promises, and the field is in them. So below.
+    let units = unsafe { load_lane::<0, B>(units, a, start) };
+    // SAFETY: as above.
+    let units = unsafe { load_lane::<1, B>(units, b, start) };
+    // SAFETY: as above.
+    let units = unsafe { load_lane::<2, B>(units, c, start) };
+    // SAFETY: as above.
+    let units = unsafe { load_lane::<3, B>(units, d, start) };
+    // SAFETY: as above.
+    let units = unsafe { load_lane::<4, B>(units, e, start) };
+    // SAFETY: as above.
+    let units = unsafe { load_lane::<5, B>(units, f, start) };
+    // SAFETY: as above.
+    let units = unsafe { load_lane::<6, B>(units, g, start) };
+    // SAFETY: as above.
+    let units = unsafe { load_lane::<7, B>(units, h, start) };
+    store(&mut tile.as_chunks_mut::<16>().0[0], vreinterpretq_u8_u16(units));
+}
+
+/// Interleaves a field of units of two bytes.
+#[inline]
+#[target_feature(enable = "neon")]
+fn twos<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8]) {
     for (i, tile) in tile.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-        let mut after = *blocks;
-        let offset = start + i * 2;
-        let units = vdupq_n_u16(0);
-        let units = load_lane::<0, B>(units, &mut after[0], offset);
-        let units = load_lane::<1, B>(units, &mut after[1], offset);
-        let units = load_lane::<2, B>(units, &mut after[2], offset);
-        let units = load_lane::<3, B>(units, &mut after[3], offset);
-        let units = load_lane::<4, B>(units, &mut after[4], offset);
-        let units = load_lane::<5, B>(units, &mut after[5], offset);
-        let units = load_lane::<6, B>(units, &mut after[6], offset);
-        let units = load_lane::<7, B>(units, &mut after[7], offset);
-        store(tile, vreinterpretq_u8_u16(units));
-        if offset < 4 {
-            *blocks = after;
-        }
+        let [a, b, c, d, e, f, g, h] =
+            blocks.map(|block| u16::from_le_bytes(*at(block, start + i * 2)));
+        let units = vsetq_lane_u16::<0>(a, vdupq_n_u16(0));
+        let units = vsetq_lane_u16::<1>(b, units);
+        let units = vsetq_lane_u16::<2>(c, units);
+        let units = vsetq_lane_u16::<3>(d, units);
+        let units = vsetq_lane_u16::<4>(e, units);
+        let units = vsetq_lane_u16::<5>(f, units);
+        let units = vsetq_lane_u16::<6>(g, units);
+        store(tile, vreinterpretq_u8_u16(vsetq_lane_u16::<7>(h, units)));
     }
 }
 
