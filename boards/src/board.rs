@@ -148,6 +148,9 @@ pub struct Thermal {
 }
 
 /// Lines of the kiosk's face.
+///
+/// The chip and the bus are the board's. The lines are a choice: in the files built in 17 and 27, side
+/// by side on a Raspberry Pi's header (pins 11 and 13). So is the display's address, always 0x3c.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Face {

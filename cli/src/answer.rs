@@ -2,8 +2,8 @@
 
 use crate::exit::{Failure, Outcome};
 use crate::heat::{Heat, Story};
-use crate::interrupt::Interrupt;
 use crate::load::{Model, megabytes, threads_in_words};
+use crate::status::Status;
 use dram_runtime::text::Channel;
 use dram_runtime::{End, Reply, Session, Step};
 use serde_json::{Value, json};
@@ -39,12 +39,12 @@ impl Answer {
     /// Makes a reply, and passes each piece of text on as soon as it is known.
     ///
     /// `asked` is when the user asked. The reply ends early if the user interrupts it, and takes
-    /// longer where it is hot.
+    /// longer where it is hot; `status` tells how it goes.
     pub(crate) fn make(
         mut reply: Reply<'_, '_, '_>,
         prompt_tokens: usize,
         asked: Instant,
-        interrupt: &Interrupt,
+        status: &Status,
         heat: &mut Heat,
         mut show: impl FnMut(Channel, &str) -> io::Result<()>,
     ) -> Outcome<Self> {
@@ -52,10 +52,12 @@ impl Answer {
         let mut answer = Self::empty(prompt_tokens);
         let mut shown = Ok(());
         heat.begin(&mut reply);
-        while !interrupt.is_asked() {
+        status.begin();
+        while !status.interrupt.is_asked() {
             let began = Instant::now();
             let step = reply.step(|channel, text| {
                 answer.append(channel, text);
+                status.say(channel);
                 if shown.is_ok() {
                     shown = show(channel, text);
                 }
@@ -69,7 +71,8 @@ impl Answer {
                     break;
                 }
             }
-            heat.keep(&mut reply, began.elapsed(), interrupt);
+            heat.keep(&mut reply, began.elapsed(), &status.interrupt);
+            status.count(answer.tokens.len(), heat.is_hot());
         }
         answer.heat = heat.story();
         answer.decode = asked.elapsed().saturating_sub(answer.first_token);

@@ -88,6 +88,11 @@ pub(crate) struct Run {
     /// Print one JSON object in the end instead of text
     #[arg(long)]
     pub json: bool,
+    /// Show how it goes on the light and the display of the board's pins, and stop at a press of the
+    /// button; a long one forgets the conversation
+    #[cfg(feature = "face")]
+    #[arg(long)]
+    pub face: bool,
     #[command(flatten)]
     pub sampling: Sampling,
     #[command(flatten)]

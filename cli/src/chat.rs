@@ -3,8 +3,8 @@
 use crate::args;
 use crate::conversation::{Asking, Conversation};
 use crate::exit::{Code, Failure, Outcome};
-use crate::interrupt::Interrupt;
 use crate::screen::Screen;
+use crate::status::{Status, Work};
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 use std::num::NonZero;
@@ -44,9 +44,14 @@ impl<'l> Line<'l> {
 }
 
 /// Talks until the user leaves. Nothing of it is written to disk.
-pub(crate) fn run(args: &args::Run, mut talk: Conversation<'_, '_, '_>) -> Outcome {
+pub(crate) fn run(
+    args: &args::Run,
+    mut talk: Conversation<'_, '_, '_>,
+    status: &Status,
+) -> Outcome {
     eprintln!("{}: /help tells the commands, /bye leaves", talk.model.name());
-    let interrupt = Interrupt::catch()?;
+    status.interrupt.catch()?;
+    status.set(Work::Ready);
     let mut editor = DefaultEditor::new().map_err(refused)?;
     loop {
         let line = match editor.readline(">>> ") {
@@ -70,7 +75,7 @@ pub(crate) fn run(args: &args::Run, mut talk: Conversation<'_, '_, '_>) -> Outco
             }
             Line::Unknown(command) => eprintln!("there is no {command}; /help tells the commands"),
             Line::Nothing => {}
-            Line::Ask(text) => ask(args, &mut talk, text, &interrupt)?,
+            Line::Ask(text) => ask(args, &mut talk, text, status)?,
         }
     }
 }
@@ -80,14 +85,18 @@ fn ask(
     args: &args::Run,
     talk: &mut Conversation<'_, '_, '_>,
     text: &str,
-    interrupt: &Interrupt,
+    status: &Status,
 ) -> Outcome {
-    interrupt.forget();
+    status.interrupt.forget();
+    if status.take_reset() {
+        talk.reset();
+    }
     let most = args.tokens.map_or(usize::MAX, NonZero::get);
-    let asking = Asking { most, asked: Instant::now(), interrupt };
+    let asking = Asking { most, asked: Instant::now(), status };
     let mut screen = Screen::new(args.hide_think);
     let answer = talk.ask(text, &asking, |channel, text| screen.show(channel, text));
     screen.end(true)?;
+    status.set(if answer.is_ok() { Work::Ready } else { Work::Failed });
     match answer {
         Ok(answer) => {
             if args.verbose {

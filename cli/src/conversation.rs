@@ -4,8 +4,8 @@ use crate::answer::Answer;
 use crate::exit::Outcome;
 use crate::form::Form;
 use crate::heat::Heat;
-use crate::interrupt::Interrupt;
 use crate::load::Model;
+use crate::status::Status;
 use dram_runtime::text::{Channel, Encoder, Message, Role};
 use dram_runtime::{Error, Reply, Sampler, Sequence, Session};
 use std::io;
@@ -29,12 +29,12 @@ pub(crate) struct Conversation<'c, 'a, 's> {
 }
 
 /// What every reply needs beside the conversation.
-pub(crate) struct Asking<'i> {
+pub(crate) struct Asking<'s> {
     /// Tokens that a reply may have.
     pub most: usize,
     /// When the user asked.
     pub asked: Instant,
-    pub interrupt: &'i Interrupt,
+    pub status: &'s Status,
 }
 
 impl<'c, 'a, 's> Conversation<'c, 'a, 's> {
@@ -90,10 +90,10 @@ impl<'c, 'a, 's> Conversation<'c, 'a, 's> {
         let known = self.keep(&tokens)?;
         let prompt = &tokens[known..];
         let Self { model, session, sampler, sequence, heat, .. } = self;
-        let Asking { most, asked, interrupt } = *asking;
+        let Asking { most, asked, status } = *asking;
         let reply =
             Reply::new(session, model.vocab, sampler, *sequence, prompt, Some(start), most)?;
-        let answer = Answer::make(reply, prompt.len(), asked, interrupt, heat, show)?;
+        let answer = Answer::make(reply, prompt.len(), asked, status, heat, show)?;
         self.past.extend(prompt.iter().chain(&answer.tokens));
         self.past.truncate(self.session.position(self.sequence)?);
         Ok(answer)

@@ -86,6 +86,11 @@ impl Heat {
         self.set(reply);
     }
 
+    /// Whether it does less than it could.
+    pub(crate) fn is_hot(&self) -> bool {
+        self.governor.pace() != Pace { threads: self.story.threads[0], rest: 0 }
+    }
+
     /// Sets a reply's threads and batch by the pace.
     fn set(&self, reply: &mut Reply<'_, '_, '_>) {
         let most = self.governor.pace().threads;

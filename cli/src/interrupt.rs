@@ -12,22 +12,21 @@ pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     /// From now on Ctrl-C asks to stop instead of ending the program.
-    pub(crate) fn catch() -> Outcome<Self> {
-        let interrupt = Self::default();
-        interrupt.register().map(|()| interrupt)
+    pub(crate) fn catch(&self) -> Outcome {
+        flag::register(SIGINT, Arc::clone(&self.0)).map(drop).map_err(refused)
     }
 
     /// As [`Self::catch`], but asking twice ends the program at once.
-    pub(crate) fn catch_once() -> Outcome<Self> {
-        let interrupt = Self::default();
+    pub(crate) fn catch_once(&self) -> Outcome {
         let end = Code::Interrupted as i32;
-        flag::register_conditional_shutdown(SIGINT, end, Arc::clone(&interrupt.0))
-            .map_err(refused)?;
-        interrupt.register().map(|()| interrupt)
+        flag::register_conditional_shutdown(SIGINT, end, Arc::clone(&self.0)).map_err(refused)?;
+        self.catch()
     }
 
-    fn register(&self) -> Outcome {
-        flag::register(SIGINT, Arc::clone(&self.0)).map(drop).map_err(refused)
+    /// Asks to stop, as Ctrl-C does.
+    #[cfg(feature = "face")]
+    pub(crate) fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 
     /// Whether the user has asked to stop, since the last [`Self::forget`].

@@ -10,6 +10,8 @@ mod conversation;
 mod disk;
 mod doctor;
 mod exit;
+#[cfg(feature = "face")]
+mod face;
 mod fit;
 mod form;
 mod heat;
@@ -28,6 +30,7 @@ mod run;
 mod sampling;
 mod screen;
 mod show;
+mod status;
 mod tokenize;
 
 use args::{Cli, Command};

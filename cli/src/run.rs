@@ -5,12 +5,14 @@ use crate::args;
 use crate::chat;
 use crate::conversation::{Asking, Conversation};
 use crate::exit::{Code, Failure, Outcome};
+#[cfg(feature = "face")]
+use crate::face::Face;
 use crate::heat::Heat;
 use crate::host::Host;
-use crate::interrupt::Interrupt;
 use crate::load::{self, Model};
 use crate::models::{self, Known};
 use crate::screen::Screen;
+use crate::status::{Status, Work};
 use crate::{prompt, pull, sampling};
 use dram_boards::Root;
 use dram_runtime::text::Encoder;
@@ -30,32 +32,46 @@ enum Wish {
 pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -> Outcome {
     let (model, words) = divide(&args.words);
     let wish = wish(args, words)?;
-    let path = path(model.as_deref())?;
     let host = Host::read(Root::system(), args.load.board.as_deref())?;
-    load::with_session(&host, &path, &args.load, kernels, |model, session| {
-        models::remember(model.path);
-        if let Some(warning) = model.vocab.warning() {
-            eprintln!("dram: {warning}");
-        }
-        let mut memory = vec![0; Sampler::bytes(session.plan().tokens())];
-        let chosen = sampling::choose(&args.sampling, model)?;
-        let sampler = Sampler::new(chosen, session.plan().tokens(), &mut memory)?;
-        let mut scratch = vec![0; Encoder::BYTES];
-        let mut encoder = Encoder::new(model.vocab, &mut scratch)?;
-        let heat = Heat::watch(&host, model.threads, &host.cpus(&args.load));
-        match wish {
-            Wish::Prompt(text) if args.raw => {
-                let mut tokens = Vec::new();
-                encoder.encode_leading(&text, true, |id| tokens.push(id));
-                complete(args, model, session, sampler, heat, &tokens, start)
+    #[cfg(feature = "face")]
+    let face = args.face.then(|| Face::open(&host)).transpose()?;
+    let path = path(model.as_deref())?;
+    let status = &Status::default();
+    status.set(Work::Loading);
+    let asking = Asking { most: most(args), asked: start, status };
+    let work = || {
+        load::with_session(&host, &path, &args.load, kernels, |model, session| {
+            models::remember(model.path);
+            if let Some(warning) = model.vocab.warning() {
+                eprintln!("dram: {warning}");
             }
-            Wish::Prompt(text) => {
-                let talk = converse(args, model, session, sampler, encoder, heat)?;
-                answer(args, talk, &text, start)
+            let mut memory = vec![0; Sampler::bytes(session.plan().tokens())];
+            let chosen = sampling::choose(&args.sampling, model)?;
+            let sampler = Sampler::new(chosen, session.plan().tokens(), &mut memory)?;
+            let mut scratch = vec![0; Encoder::BYTES];
+            let mut encoder = Encoder::new(model.vocab, &mut scratch)?;
+            let heat = Heat::watch(&host, model.threads, &host.cpus(&args.load));
+            match wish {
+                Wish::Prompt(text) if args.raw => {
+                    let mut tokens = Vec::new();
+                    encoder.encode_leading(&text, true, |id| tokens.push(id));
+                    complete(args, model, session, sampler, heat, &tokens, &asking)
+                }
+                Wish::Prompt(text) => {
+                    let talk = converse(args, model, session, sampler, encoder, heat)?;
+                    answer(args, talk, &text, &asking)
+                }
+                Wish::Chat => {
+                    chat::run(args, converse(args, model, session, sampler, encoder, heat)?, status)
+                }
             }
-            Wish::Chat => chat::run(args, converse(args, model, session, sampler, encoder, heat)?),
-        }
-    })
+        })
+    };
+    #[cfg(feature = "face")]
+    if let Some(face) = face {
+        return face.beside(status, work);
+    }
+    work()
 }
 
 /// The model, if the first word is one, and the words of the prompt.
@@ -115,15 +131,14 @@ fn answer(
     args: &args::Run,
     mut talk: Conversation<'_, '_, '_>,
     text: &str,
-    start: Instant,
+    asking: &Asking<'_>,
 ) -> Outcome {
-    let interrupt = Interrupt::catch_once()?;
-    let asking = Asking { most: most(args), asked: start, interrupt: &interrupt };
+    asking.status.interrupt.catch_once()?;
     let mut screen = Screen::new(args.hide_think);
     let answer = if args.json {
-        talk.ask(text, &asking, |_, _| Ok(()))?
+        talk.ask(text, asking, |_, _| Ok(()))?
     } else {
-        let answer = talk.ask(text, &asking, |channel, text| screen.show(channel, text));
+        let answer = talk.ask(text, asking, |channel, text| screen.show(channel, text));
         screen.end(true)?;
         answer?
     };
@@ -138,17 +153,18 @@ fn complete(
     mut sampler: Sampler<'_>,
     mut heat: Heat,
     tokens: &[u32],
-    start: Instant,
+    asking: &Asking<'_>,
 ) -> Outcome {
-    let interrupt = Interrupt::catch_once()?;
+    let Asking { most, asked, status } = *asking;
+    status.interrupt.catch_once()?;
     let sequence = session.open()?;
     let mut screen = Screen::new(false);
-    let reply = Reply::new(session, model.vocab, &mut sampler, sequence, tokens, None, most(args))?;
+    let reply = Reply::new(session, model.vocab, &mut sampler, sequence, tokens, None, most)?;
     let answer = if args.json {
-        Answer::make(reply, tokens.len(), start, &interrupt, &mut heat, |_, _| Ok(()))?
+        Answer::make(reply, tokens.len(), asked, status, &mut heat, |_, _| Ok(()))?
     } else {
         let show = |channel, text: &str| screen.show(channel, text);
-        let answer = Answer::make(reply, tokens.len(), start, &interrupt, &mut heat, show);
+        let answer = Answer::make(reply, tokens.len(), asked, status, &mut heat, show);
         screen.end(io::stdout().is_terminal())?;
         answer?
     };

@@ -86,11 +86,20 @@ fn find(label: &str) -> Result<PathBuf, Error> {
         match Chip::from_path(&path).and_then(|chip| chip.info()) {
             Ok(info) if info.label == label => return Ok(path),
             Ok(info) => others.push(format!("\"{}\"", info.label)),
-            Err(error) => return Err(refused(path.display(), &error)),
+            Err(error) => {
+                let path = path.display();
+                return Err(refused(
+                    format_args!("GPIO chip \"{label}\", looked for at {path}"),
+                    &error,
+                ));
+            }
         }
     }
     let found = if others.is_empty() { "none".into() } else { others.join(", ") };
-    let message = format!("there is no such chip; of GPIO chips this machine has {found}");
+    let message = format!(
+        "there is no such chip; this machine has {found}; the table [face] of a board's file names \
+         the chip of its header"
+    );
     Err(Error::new(format_args!("GPIO chip \"{label}\""), message))
 }
 

@@ -6,8 +6,8 @@ use crate::answer::Answer;
 use crate::args::{Cli, Command, Load};
 use crate::exit::Outcome;
 use crate::host::Host;
-use crate::interrupt::Interrupt;
 use crate::load;
+use crate::status::Status;
 use clap::Parser;
 use dram_boards::Root;
 use dram_runtime::text::Encoder;
@@ -86,6 +86,7 @@ struct Told {
     json: Value,
     sentence: Option<String>,
     threads: [usize; 2],
+    is_hot: bool,
 }
 
 /// Makes a reply at random while `celsius` of the tokens so far warms the tree, and a reading comes
@@ -108,16 +109,16 @@ fn reply(name: &str, celsius: impl Fn(usize) -> f64) -> Told {
             let (sequence, start) = (session.open()?, Instant::now());
             let reply =
                 Reply::new(session, model.vocab, &mut sampler, sequence, &prompt, None, TOKENS)?;
-            let interrupt = Interrupt::default();
-            let answer =
-                Answer::make(reply, prompt.len(), start, &interrupt, &mut heat, |_, _| {
-                    pieces += 1;
-                    tree.warm(celsius(pieces));
-                    Ok(())
-                })?;
+            let status = Status::default();
+            let answer = Answer::make(reply, prompt.len(), start, &status, &mut heat, |_, _| {
+                pieces += 1;
+                tree.warm(celsius(pieces));
+                Ok(())
+            })?;
             let json = answer.to_json(model, session);
             let sentence = heat.story().slowdown();
-            Ok(Told { tokens: answer.tokens, json, sentence, threads: session.threads() })
+            let (threads, is_hot) = (session.threads(), heat.is_hot());
+            Ok(Told { tokens: answer.tokens, json, sentence, threads, is_hot })
         })
     };
     run().unwrap_or_else(|failure| panic!("{failure:?}"))
@@ -127,7 +128,7 @@ fn reply(name: &str, celsius: impl Fn(usize) -> f64) -> Told {
 fn threads_are_shed_before_the_limit_and_return_and_tokens_stay_the_same() {
     let cool = reply("cool", |_| 40.0);
     assert_eq!(cool.tokens.len(), TOKENS);
-    assert_eq!((cool.threads, &cool.sentence), ([3, 3], &None));
+    assert_eq!((cool.threads, &cool.sentence, cool.is_hot), ([3, 3], &None, false));
     assert_eq!(cool.json["heat"]["fewest_threads"], 3);
     assert_eq!(cool.json["heat"]["rested_seconds"], 0.0);
 
@@ -135,7 +136,7 @@ fn threads_are_shed_before_the_limit_and_return_and_tokens_stay_the_same() {
     let warms = |piece: usize| (60.0 + piece as f64).min(hottest);
     let hot = reply("hot", warms);
     assert_eq!(hot.tokens, cool.tokens);
-    assert_eq!(hot.threads, [1, 1], "it stays hot");
+    assert_eq!((hot.threads, hot.is_hot), ([1, 1], true), "it stays hot");
     let heat = &hot.json["heat"];
     assert_eq!(heat["highest_celsius"].as_f64(), Some(hottest), "never at the limit");
     assert_eq!((&heat["fewest_threads"], &heat["threads_at_the_end"]), (&1.into(), &1.into()));
@@ -145,7 +146,7 @@ fn threads_are_shed_before_the_limit_and_return_and_tokens_stay_the_same() {
 
     let passes = reply("passes", |piece| if piece < 25 { warms(piece) } else { 50.0 });
     assert_eq!(passes.tokens, cool.tokens);
-    assert_eq!(passes.threads, [3, 3], "it is cool again");
+    assert_eq!((passes.threads, passes.is_hot), ([3, 3], false), "it is cool again");
     let heat = &passes.json["heat"];
     assert_eq!((&heat["fewest_threads"], &heat["threads_at_the_end"]), (&1.into(), &3.into()));
 }
