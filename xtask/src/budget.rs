@@ -5,8 +5,8 @@ use crate::program::{Linking, build_with, bytes, needs};
 use crate::step::{Outcome, cargo, printed};
 use std::collections::BTreeSet;
 
-/// Of the static program for 64-bit ARM: with everything, and with what cannot be left out.
-const MOST_BYTES: [(&str, u64); 2] = [("", 10_000_000), ("--no-default-features", 4_000_000)];
+/// Of the static program for 64-bit ARM: with everything, and as it is built where nothing is asked.
+const MOST_BYTES: [(&str, u64); 2] = [("--features face", 10_000_000), ("", 4_000_000)];
 
 /// Builds, prints sizes and the number of crates, and compares.
 ///
@@ -22,7 +22,7 @@ pub(crate) fn budget() -> Outcome {
             return Err(format!("the static program needs {}", libraries.join(", ")));
         }
         let crates = crates(&triple.name, features)?;
-        let name = if features.is_empty() { "everything" } else { features };
+        let name = if features.is_empty() { "no features" } else { features };
         let found_bytes = bytes(&program)?;
         println!("{name}: {found_bytes} bytes of {most_bytes}, {crates} crates of others");
         if found_bytes > most_bytes {
