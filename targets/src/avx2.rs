@@ -7,10 +7,11 @@
 //! madd with s          row 0          | row 1          | …            32 bits
 //! ```
 
-use crate::x86::lanes::{self, pair, word};
-use crate::x86::product::{Column, Isa, Kind, Source, Unit, add};
+use crate::x86::column::{Block, Column, Integers, Run};
+use crate::x86::lanes::{pair, store_floats, word};
+use crate::x86::product::{Isa, Kind, Source, Unit, add_eight, add_one};
 use core::arch::x86_64::{
-    __m256i, _mm256_abs_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_blend_epi16,
+    __m256, __m256i, _mm256_abs_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_blend_epi16,
     _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mullo_epi16, _mm256_set1_epi16,
     _mm256_set1_epi32, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8,
     _mm256_slli_epi32, _mm256_srli_epi32,
@@ -22,7 +23,6 @@ pub(crate) struct Maddubs;
 
 impl Isa for Maddubs {
     const COLUMNS: usize = 4;
-    const PAIRS: bool = false;
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
@@ -32,73 +32,29 @@ impl Isa for Maddubs {
         first: usize,
         y: &mut [[f32; EIGHT]],
     ) {
-        let columns = Column::of::<N>(x, first);
-        let mut acc = [_mm256_setzero_ps(); N];
-        for block in 0..x.len / UNIT / S::Kind::BLOCK {
-            // SAFETY: the CPU has the features because this function has them.
-            let scales = unsafe { w.begin::<(Self, [(); N])>(block) };
-            let x = columns.map(|x| x.block::<S::Kind>(block * S::Kind::BLOCK));
-            let mut sums = [_mm256_setzero_si256(); N];
-            let mut minima = sums;
-            for i in (0..S::Kind::BLOCK).step_by(S::Kind::SHARE) {
-                // One by one, not in a loop: where a unit lies becomes part of the instructions.
-                unit::<S, N, 0>(w, &x, i, &mut sums, &mut minima);
-                if S::Kind::SHARE >= 2 {
-                    unit::<S, N, 1>(w, &x, i, &mut sums, &mut minima);
-                }
-                if S::Kind::SHARE == 4 {
-                    unit::<S, N, 2>(w, &x, i, &mut sums, &mut minima);
-                    unit::<S, N, 3>(w, &x, i, &mut sums, &mut minima);
-                }
-            }
-            add::<S::Kind, N>(&mut acc, &scales, &sums, &minima, &x);
-        }
-        for (y, acc) in y[first..].iter_mut().zip(acc) {
-            lanes::store_floats(y, acc);
-        }
+        pass::<S, N>(w, x, first, y);
     }
 }
 
-/// Adds unit `first + I` of a block.
+pass!(Maddubs, ["avx2", "fma", "f16c"]);
+
+/// Adds the products of unit `i` of columns, without the offset.
 ///
-/// One pass alone has these types: then the compiler inlines it, however long. So of what it calls.
+/// One pass alone has each `Caller`: then the compiler inlines it, however long.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn unit<S: Source, const N: usize, const I: usize>(
-    w: &S,
-    x: &[Column<'_>; N],
-    first: usize,
-    sums: &mut [__m256i; N],
-    minima: &mut [__m256i; N],
-) {
-    // SAFETY: the CPU has the features because this function has them.
-    let w = unsafe { w.unit::<(Maddubs, [[(); I]; N])>(first + I) };
-    add_products::<S, N, I>(sums, &w, x, first + I);
-    if S::Kind::MIN && S::Kind::BLOCK > 1 {
-        add_sums(minima, w.n, x, first + I);
-    }
-}
-
-/// Adds the products of unit `i` with each column, a lane a row.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn add_products<S: Source, const N: usize, const I: usize>(
+fn products<S: Source, const N: usize, const R: usize, Caller>(
     sums: &mut [__m256i; N],
     w: &Unit,
-    x: &[Column<'_>; N],
+    x: &[&Integers<R>; N],
     i: usize,
 ) {
-    if S::Kind::OFFSET != 0 {
-        let offset = _mm256_set1_epi16(-S::Kind::OFFSET);
-        let offset = if S::Kind::BLOCK == 1 { offset } else { _mm256_mullo_epi16(w.s, offset) };
-        add_sums(sums, offset, x, i);
-    }
     for first in (0..8).step_by(S::Kind::DEPTH) {
         let mut deep = [_mm256_setzero_si256(); N];
         for g in first..first + S::Kind::DEPTH {
             for c in 0..N {
-                let products = multiply::<S::Kind>(w.q[g], _mm256_set1_epi32(word(&x[c].q[i][g])));
-                deep[c] = _mm256_add_epi16(deep[c], products);
+                let x = _mm256_set1_epi32(word(&x[c][i][g]));
+                deep[c] = _mm256_add_epi16(deep[c], multiply::<S::Kind>(w.q[g], x));
             }
         }
         let factors = factors::<S::Kind>(w.s, first / 4);
@@ -108,14 +64,16 @@ fn add_products<S: Source, const N: usize, const I: usize>(
     }
 }
 
-/// Adds the sums of activations in both halves of unit `i`, times the pairs in `w`.
+/// How much larger integers are than the weights.
+const fn offset<K: Kind>() -> i16 {
+    K::OFFSET
+}
+
+/// Adds to each lane its pair of `w` times the pair `x`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn add_sums<const N: usize>(sums: &mut [__m256i; N], w: __m256i, x: &[Column<'_>; N], i: usize) {
-    for c in 0..N {
-        let products = _mm256_madd_epi16(_mm256_set1_epi32(pair(x[c].sums[i])), w);
-        sums[c] = _mm256_add_epi32(sums[c], products);
-    }
+fn add_pair(sums: __m256i, w: __m256i, x: &[i16; 2]) -> __m256i {
+    _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_set1_epi32(pair(x)), w))
 }
 
 /// Products of bytes, added in pairs.

@@ -10,10 +10,14 @@
 
 mod wide;
 
-use crate::x86::lanes::{self, pair, word};
-use crate::x86::product::{Column, Isa, Kind, Source, Unit, add};
+use crate::Panel;
+use crate::x86::column::{Block, Column, Integers, Run};
+use crate::x86::lanes::{store_floats, word};
+use crate::x86::panel::Unpacked;
+use crate::x86::product::{Isa, Kind, Source, Unit, add_eight, add_one, columns};
+use core::arch::asm;
 use core::arch::x86_64::{
-    __m256i, _mm256_add_epi32, _mm256_dpbusd_epi32, _mm256_dpwssd_epi32, _mm256_mullo_epi16,
+    __m256, __m256i, _mm256_add_epi32, _mm256_blend_epi16, _mm256_dpbusd_epi32, _mm256_mullo_epi16,
     _mm256_mullo_epi32, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_ps,
     _mm256_setzero_si256, _mm256_slli_epi32, _mm256_srai_epi32, _mm256_xor_si256,
 };
@@ -25,7 +29,6 @@ pub(crate) struct Dpbusd;
 
 impl Isa for Dpbusd {
     const COLUMNS: usize = 8;
-    const PAIRS: bool = true;
 
     #[inline]
     #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
@@ -35,87 +38,40 @@ impl Isa for Dpbusd {
         first: usize,
         y: &mut [[f32; EIGHT]],
     ) {
-        let columns = Column::of::<N>(x, first);
-        let mut acc = [_mm256_setzero_ps(); N];
-        for block in 0..x.len / UNIT / S::Kind::BLOCK {
-            // SAFETY: the CPU has the features because this function has them.
-            let scales = unsafe { w.begin::<(Self, [(); N])>(block) };
-            let x = columns.map(|x| x.block::<S::Kind>(block * S::Kind::BLOCK));
-            let mut sums = [_mm256_setzero_si256(); N];
-            let mut minima = sums;
-            for i in (0..S::Kind::BLOCK).step_by(S::Kind::SHARE) {
-                // One by one, not in a loop: where a unit lies becomes part of the instructions.
-                unit::<S, N, 0>(w, &x, i, &mut sums, &mut minima);
-                if S::Kind::SHARE >= 2 {
-                    unit::<S, N, 1>(w, &x, i, &mut sums, &mut minima);
-                }
-                if S::Kind::SHARE == 4 {
-                    unit::<S, N, 2>(w, &x, i, &mut sums, &mut minima);
-                    unit::<S, N, 3>(w, &x, i, &mut sums, &mut minima);
-                }
-            }
-            add::<S::Kind, N>(&mut acc, &scales, &sums, &minima, &x);
-        }
-        for (y, acc) in y[first..].iter_mut().zip(acc) {
-            lanes::store_floats(y, acc);
-        }
+        pass::<S, N>(w, x, first, y);
     }
 
     #[inline]
     #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-    unsafe fn pair<S: Source, const N: usize>(
-        w: &mut [S; 2],
-        x: Q8<'_>,
-        first: usize,
-        y: &mut [[f32; EIGHT]],
-    ) {
-        wide::pass::<S, N>(w, x, first, y);
+    unsafe fn panel<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+        if y.len() > x.count() {
+            return wide::product::<K>(panel, x, y);
+        }
+        columns::<Self, _>(&mut Unpacked::<K>::new(panel), x, y);
     }
 }
 
-/// Adds unit `first + I` of a block.
+pass!(Dpbusd, ["avx512bw", "avx512vl", "avx512vnni"]);
+
+/// Adds the products of unit `i` of columns, without the offset.
 ///
-/// One pass alone has these types: then the compiler inlines it, however long. So of what it calls.
+/// One pass alone has each `Caller`: then the compiler inlines it, however long. So of [`dot`].
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn unit<S: Source, const N: usize, const I: usize>(
-    w: &S,
-    x: &[Column<'_>; N],
-    first: usize,
-    sums: &mut [__m256i; N],
-    minima: &mut [__m256i; N],
-) {
-    // SAFETY: the CPU has the features because this function has them.
-    let w = unsafe { w.unit::<(Dpbusd, [[(); I]; N])>(first + I) };
-    add_products::<S, N, I>(sums, &w, x, first + I);
-    if S::Kind::MIN && S::Kind::BLOCK > 1 {
-        add_sums(minima, w.n, x, first + I);
-    }
-}
-
-/// Adds the products of unit `i` with each column, a lane a row.
-#[inline]
-#[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn add_products<S: Source, const N: usize, const I: usize>(
+fn products<S: Source, const N: usize, const R: usize, Caller>(
     sums: &mut [__m256i; N],
     w: &Unit,
-    x: &[Column<'_>; N],
+    x: &[&Integers<R>; N],
     i: usize,
 ) {
-    let offset = if S::Kind::SIGNED { 128 } else { S::Kind::OFFSET };
-    if offset != 0 {
-        let offset = _mm256_set1_epi16(-offset);
-        let offset = if S::Kind::BLOCK == 1 { offset } else { _mm256_mullo_epi16(w.s, offset) };
-        add_sums(sums, offset, x, i);
-    }
     if S::Kind::BLOCK == 1 {
-        return dot::<S, N, I>(sums, w, x, i, 0..8);
+        return dot::<S, N, R, Caller>(sums, w, x, i, 0..8);
     }
     let halves = if S::Kind::HALVES { 2 } else { 1 };
     for half in 0..halves {
         let mut dots = [_mm256_setzero_si256(); N];
         let groups = 8 / halves;
-        dot::<S, N, I>(&mut dots, w, x, i, half * groups..(half + 1) * groups);
+        dot::<S, N, R, Caller>(&mut dots, w, x, i, half * groups..(half + 1) * groups);
         let s = if half == 0 { _mm256_slli_epi32::<16>(w.s) } else { w.s };
         let s = _mm256_srai_epi32::<16>(s);
         for c in 0..N {
@@ -127,10 +83,10 @@ fn add_products<S: Source, const N: usize, const I: usize>(
 /// Adds the products of some groups of unit `i`, without factors.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn dot<S: Source, const N: usize, const I: usize>(
+fn dot<S: Source, const N: usize, const R: usize, Caller>(
     sums: &mut [__m256i; N],
     w: &Unit,
-    x: &[Column<'_>; N],
+    x: &[&Integers<R>; N],
     i: usize,
     groups: Range<usize>,
 ) {
@@ -138,17 +94,31 @@ fn dot<S: Source, const N: usize, const I: usize>(
     for g in groups {
         let w = _mm256_xor_si256(w.q[g], offset);
         for c in 0..N {
-            let x = _mm256_set1_epi32(word(&x[c].q[i][g]));
+            let x = _mm256_set1_epi32(word(&x[c][i][g]));
             sums[c] = _mm256_dpbusd_epi32(sums[c], w, x);
         }
     }
 }
 
-/// Adds the sums of activations in both halves of unit `i`, times the pairs in `w`.
+/// How much larger integers are than the weights.
+const fn offset<K: Kind>() -> i16 {
+    if K::SIGNED { 128 } else { K::OFFSET }
+}
+
+/// Adds to each lane its pair of `w` times the pair `x`.
+///
+/// The compiler would make three instructions of the intrinsic.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn add_sums<const N: usize>(sums: &mut [__m256i; N], w: __m256i, x: &[Column<'_>; N], i: usize) {
-    for c in 0..N {
-        sums[c] = _mm256_dpwssd_epi32(sums[c], _mm256_set1_epi32(pair(x[c].sums[i])), w);
+fn add_pair(sums: __m256i, w: __m256i, x: &[i16; 2]) -> __m256i {
+    let mut sums = sums;
+    // SAFETY: it reads the pair; the CPU has the instruction because this function has its feature.
+    unsafe {
+        asm!(
+            "vpdpwssd {sums}, {w}, dword ptr [{x}]{{1to8}}",
+            sums = inout(ymm_reg) sums, w = in(ymm_reg) w, x = in(reg) x,
+            options(pure, readonly, nostack, preserves_flags)
+        );
     }
+    sums
 }

@@ -2,10 +2,14 @@
 //! product. Its instruction sets differ in how they multiply: [`crate::avx2`],
 //! [`crate::avx512vnni`].
 
+pub(crate) mod column;
 pub(crate) mod iq4_nl;
 pub(crate) mod iq4_xs;
 pub(crate) mod lanes;
 pub(crate) mod mxfp4;
+pub(crate) mod panel;
+#[macro_use]
+pub(crate) mod pass;
 pub(crate) mod product;
 pub(crate) mod q2_k;
 pub(crate) mod q3_k;

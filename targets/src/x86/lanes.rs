@@ -1,5 +1,6 @@
 //! Loads and stores: the only unsafe operations of the products.
 
+use core::arch::asm;
 use core::arch::x86_64::{
     __m128i, __m256, __m256i, _MM_HINT_T0, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch,
     _mm_srli_si128, _mm_storeu_si128, _mm_unpacklo_epi8, _mm256_cvtepu8_epi16, _mm256_cvtph_ps,
@@ -43,7 +44,7 @@ pub(super) fn halves(bytes: &[u8; 16]) -> __m256 {
 
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn floats(floats: &[f32; 8]) -> __m256 {
+pub(crate) fn floats(floats: &[f32; 8]) -> __m256 {
     // SAFETY: the array is 32 readable bytes; the load needs no alignment.
     unsafe { _mm256_loadu_ps(floats.as_ptr()) }
 }
@@ -65,8 +66,19 @@ pub(crate) fn word(bytes: &[i8; 4]) -> i32 {
 
 /// A pair of 16-bit integers as a lane of 32 bits.
 #[inline]
-pub(crate) fn pair(pair: [i16; 2]) -> i32 {
-    i32::from(pair[0]) & 0xffff | i32::from(pair[1]) << 16
+pub(crate) fn pair(pair: &[i16; 2]) -> i32 {
+    // SAFETY: the array is 4 readable bytes and the read needs no alignment.
+    unsafe { pair.as_ptr().cast::<i32>().read_unaligned() }
+}
+
+/// What the compiler knows nothing about, so that it does not look for it where it came from.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn kept(v: __m256i) -> __m256i {
+    let mut v = v;
+    // SAFETY: there is no instruction.
+    unsafe { asm!("/* {0} */", inout(ymm_reg) v, options(pure, nomem, nostack, preserves_flags)) };
+    v
 }
 
 /// Pairs of bytes `(i, i + 8)`.
@@ -111,6 +123,13 @@ pub(crate) fn store_floats(to: &mut [f32; 8], v: __m256) {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn store_pairs(to: &mut [[i16; 2]; 8], v: __m256i) {
+    // SAFETY: the array is 32 writable bytes; the store needs no alignment.
+    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), v) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn store_integers(to: &mut [i32; 8], v: __m256i) {
     // SAFETY: the array is 32 writable bytes; the store needs no alignment.
     unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), v) }
 }

@@ -9,20 +9,20 @@
 //! is, because instructions want one factor so; its offset comes off through the sums of
 //! activations: `Σ (u − o) x = Σ u x − o Σ x`, exactly.
 
-use super::lanes::{self, load, pairs, store_floats, store_pairs};
-use super::source::{Rows, Tiles, Unpacked};
+use super::column::Run;
+use super::panel::{Place, Unpacked, fill};
+use super::source::{Rows, Tiles};
 use crate::Panel;
 use crate::kernels::Eight;
 use core::arch::x86_64::{
-    __m256, __m256i, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_mul_ps,
-    _mm256_or_si256, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_si256, _mm256_slli_epi16,
-    _mm256_srai_epi16,
+    __m256, __m256i, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_mul_ps, _mm256_set1_epi16,
+    _mm256_set1_ps,
 };
-use dram_quant::{EIGHT, Format, Order, Q8, UNIT};
+use dram_quant::{EIGHT, Format, Order, Q8};
 
 /// What the integers of a format's units are.
 pub(crate) trait Kind {
-    /// Units in a block. Where there are many they have factors, [`Unit::s`] and [`Unit::n`].
+    /// Units in a block, 1 or 8; eight have factors, [`Unit::s`] and [`Unit::n`].
     const BLOCK: usize = 1;
     /// Units in turn that share bytes, which are loaded once.
     const SHARE: usize = 1;
@@ -82,12 +82,9 @@ pub(crate) trait Source {
 }
 
 /// How an instruction set multiplies.
-pub(crate) trait Isa {
+pub(crate) trait Isa: Sized {
     /// The most columns its registers are enough for in a pass: 4 or 8.
     const COLUMNS: usize;
-
-    /// Whether it multiplies two groups of rows in one pass.
-    const PAIRS: bool;
 
     /// Multiplies eight rows with columns `first..first + N`, units in order; `y` has all columns.
     ///
@@ -101,21 +98,15 @@ pub(crate) trait Isa {
         y: &mut [[f32; EIGHT]],
     );
 
-    /// The same of two groups of eight rows; `y` is `(2, columns)`.
+    /// Multiplies a panel of as many groups as `y`, which is `(groups, columns)`, has with every
+    /// column.
     ///
     /// # Safety
     ///
     /// As above.
-    unsafe fn pair<S: Source, const N: usize>(
-        w: &mut [S; 2],
-        x: Q8<'_>,
-        first: usize,
-        y: &mut [[f32; EIGHT]],
-    ) {
-        for (w, y) in w.iter_mut().zip(y.chunks_exact_mut(x.count())) {
-            // SAFETY: as the caller promises.
-            unsafe { Self::pass::<S, N>(w, x, first, y) }
-        }
+    unsafe fn panel<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+        // SAFETY: as the caller promises.
+        unsafe { columns::<Self, _>(&mut Unpacked::<K>::new(panel), x, y) }
     }
 }
 
@@ -142,29 +133,6 @@ impl Unit {
     pub(super) fn new(q: [__m256i; 8]) -> Self {
         Self { q, s: _mm256_set1_epi16(1), n: _mm256_set1_epi16(1) }
     }
-
-    #[inline]
-    #[target_feature(enable = "avx2,fma,f16c")]
-    pub(super) fn from_panel(panel: &Panel<'_>, i: usize) -> Self {
-        let mut q = [_mm256_setzero_si256(); 8];
-        for (q, group) in q.iter_mut().zip(panel.q[i].as_chunks().0) {
-            *q = load(group);
-        }
-        let factors = pairs(&panel.s[i]);
-        let s = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(factors));
-        Self { q, s, n: _mm256_srai_epi16::<8>(factors) }
-    }
-
-    /// Writes the unit; factors share 16 bits, `s` the lower half.
-    #[inline]
-    #[target_feature(enable = "avx2,fma,f16c")]
-    fn to_panel(&self, panel: &mut Panel<'_>, i: usize) {
-        for (q, group) in self.q.iter().zip(panel.q[i].as_chunks_mut::<32>().0) {
-            lanes::store(group, *q);
-        }
-        let s = _mm256_and_si256(self.s, _mm256_set1_epi16(0xff));
-        store_pairs(&mut panel.s[i], _mm256_or_si256(s, _mm256_slli_epi16::<8>(self.n)));
-    }
 }
 
 /// Multiplies eight rows in blocks of `B` bytes with every column: where they lie if there are few
@@ -184,62 +152,27 @@ pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
     };
     if few && w.next.is_none() {
         return match w.order {
-            Order::Tiles => columns::<I, _>(&mut Tiles::<T, B>::new(w.bytes), x, 0, y),
-            Order::Rows => columns::<I, _>(&mut Rows::<T, B>::new(w.bytes, w.rows), x, 0, y),
+            Order::Tiles => columns::<I, _>(&mut Tiles::<T, B>::new(w.bytes), x, y),
+            Order::Rows => columns::<I, _>(&mut Rows::<T, B>::new(w.bytes, w.rows), x, y),
         };
     }
-    let units = x.len / UNIT;
+    let groups = if w.next.is_some() { 2 } else { 1 };
     for (group, w) in core::iter::once(&w).chain(w.next).enumerate() {
+        let place = Place { group, groups };
         match w.order {
-            Order::Tiles => {
-                unpack::<I, _>(Tiles::<T, B>::new(w.bytes), panel, group * units, units)
-            }
-            Order::Rows => {
-                unpack::<I, _>(Rows::<T, B>::new(w.bytes, w.rows), panel, group * units, units);
-            }
+            Order::Tiles => fill::<I, _>(Tiles::<T, B>::new(w.bytes), panel, place, x.len),
+            Order::Rows => fill::<I, _>(Rows::<T, B>::new(w.bytes, w.rows), panel, place, x.len),
         }
     }
-    panel_product::<I, T>(panel, x, y);
+    // SAFETY: `I` is named only by the table that has its features.
+    unsafe { I::panel::<T>(panel, x, y) }
 }
 
-/// Writes `units` units of eight rows to the panel, from its unit `first` on.
+/// Multiplies a group with every column, as many in a pass as there are registers for.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn unpack<I: Isa, S: Source>(mut w: S, panel: &mut Panel<'_>, first: usize, units: usize) {
-    for block in 0..units / S::Kind::BLOCK {
-        let first = first + block * S::Kind::BLOCK;
-        // SAFETY: the CPU has the features because this function has them.
-        let scales = unsafe { w.begin::<I>(block) };
-        store_floats(&mut panel.d[first], scales.d);
-        store_floats(&mut panel.m[first], scales.m);
-        for i in 0..S::Kind::BLOCK {
-            // SAFETY: as above.
-            unsafe { w.unit::<I>(i) }.to_panel(panel, first + i);
-        }
-    }
-}
-
-/// Multiplies a panel of one or two groups with every column.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
-    let (units, count) = (x.len / UNIT, x.count());
-    let mut groups = [0, units].map(|first| Unpacked::<K>::new(panel, first));
-    let both = if I::PAIRS && y.len() > count { count / 8 * 8 } else { 0 };
-    for first in (0..both).step_by(8) {
-        // SAFETY: `I` is named only by the table that has its features.
-        unsafe { I::pair::<_, 8>(&mut groups, x, first, y) };
-    }
-    for (y, mut group) in y.chunks_exact_mut(count).zip(groups) {
-        columns::<I, _>(&mut group, x, both, y);
-    }
-}
-
-/// Multiplies a group with columns `first..`, as many in a pass as there are registers for.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
-    let mut first = first;
+pub(crate) fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+    let mut first = 0;
     while I::COLUMNS == 8 && y.len() - first >= 8 {
         // SAFETY: `I` is named only by the table that has its features.
         unsafe { I::pass::<S, 8>(w, x, first, y) };
@@ -261,67 +194,40 @@ fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, first: usize, y: &mut [[f32;
     }
 }
 
-/// One column of activations.
-#[derive(Clone, Copy)]
-pub(crate) struct Column<'a> {
-    /// `(units, 8 groups, 4)`
-    pub q: &'a [[[i8; 4]; 8]],
-    pub d: &'a [f32],
-    pub ds: &'a [f32],
-    /// Of each half of a unit.
-    pub sums: &'a [[i16; 2]],
-}
-
-impl<'a> Column<'a> {
-    /// Columns `first..first + N`.
-    #[inline(always)]
-    pub(crate) fn of<const N: usize>(x: Q8<'a>, first: usize) -> [Self; N] {
-        let units = x.len / UNIT;
-        let q = x.q.as_chunks().0.as_chunks().0;
-        let mut columns = [Self { q: &[], d: &[], ds: &[], sums: &[] }; N];
-        for (c, column) in columns.iter_mut().enumerate() {
-            let start = (first + c) * units;
-            *column = Self {
-                q: &q[start..][..units],
-                d: &x.d[start..][..units],
-                ds: &x.ds[start..][..units],
-                sums: &x.sums[start..][..units],
-            };
-        }
-        columns
-    }
-
-    /// Units `first..`, as many as a block has.
-    #[inline(always)]
-    pub(crate) fn block<K: Kind>(&self, first: usize) -> Self {
-        let units = first..first + K::BLOCK;
-        Self {
-            q: &self.q[units.clone()],
-            d: &self.d[units.clone()],
-            ds: &self.ds[units.clone()],
-            sums: &self.sums[units],
-        }
-    }
-}
-
-/// Adds a block of each column to the outputs, as [`dram_quant::Unpacked`] defines it.
+/// Adds block of one unit `i` of a run to the outputs, as [`dram_quant::Unpacked`] defines it.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn add<K: Kind, const N: usize>(
+pub(crate) fn add_one<K: Kind, const N: usize, const R: usize>(
+    acc: &mut [__m256; N],
+    w: &Scales,
+    sums: &[__m256i; N],
+    x: &Run<'_, N, R>,
+    i: usize,
+) {
+    for c in 0..N {
+        let d = _mm256_mul_ps(w.d, _mm256_set1_ps(x.d[c][i]));
+        acc[c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[c]), d, acc[c]);
+        if K::MIN {
+            acc[c] = _mm256_fmadd_ps(w.m, _mm256_set1_ps(x.ds[c][i]), acc[c]);
+        }
+    }
+}
+
+/// Adds a block of eight units to the outputs, as [`dram_quant::Unpacked`] defines it.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn add_eight<K: Kind, const N: usize>(
     acc: &mut [__m256; N],
     w: &Scales,
     sums: &[__m256i; N],
     minima: &[__m256i; N],
-    x: &[Column<'_>; N],
+    x: &[f32; N],
 ) {
     for c in 0..N {
-        let dx = _mm256_set1_ps(x[c].d[0]);
+        let dx = _mm256_set1_ps(x[c]);
         acc[c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[c]), _mm256_mul_ps(w.d, dx), acc[c]);
         if K::MIN {
-            let minima = match K::BLOCK {
-                1 => _mm256_set1_ps(x[c].ds[0]),
-                _ => _mm256_mul_ps(_mm256_cvtepi32_ps(minima[c]), dx),
-            };
+            let minima = _mm256_mul_ps(_mm256_cvtepi32_ps(minima[c]), dx);
             acc[c] = _mm256_fmadd_ps(w.m, minima, acc[c]);
         }
     }

@@ -1,10 +1,8 @@
-//! Where eight rows come from: tiles, rows that become tiles, or a panel.
+//! Where eight rows come from: tiles, or rows that become tiles.
 
-use super::lanes::{floats, prefetch};
-use super::product::{Kind, Scales, Source, Tile, Unit};
+use super::lanes::prefetch;
+use super::product::{Scales, Source, Tile, Unit};
 use super::tile::interleave;
-use crate::Panel;
-use core::marker::PhantomData;
 use dram_quant::{EIGHT, UNIT};
 
 /// Bytes of tiles asked for before they are needed.
@@ -100,39 +98,5 @@ fn prefetch_unit<T: Tile<B>, const B: usize>(bytes: &[u8], ahead: usize, i: usiz
     let unit_bytes = const { B * EIGHT / T::BLOCK };
     for line in 0..unit_bytes.div_ceil(64) {
         prefetch(bytes, ahead + i * unit_bytes + line * 64);
-    }
-}
-
-/// Eight rows unpacked.
-pub(super) struct Unpacked<'a, K> {
-    panel: &'a Panel<'a>,
-    /// Where the rows' units begin.
-    first: usize,
-    /// Where the units of the block begun lie.
-    unit: usize,
-    kind: PhantomData<K>,
-}
-
-impl<'a, K> Unpacked<'a, K> {
-    /// Those whose units begin with `first`.
-    pub(super) fn new(panel: &'a Panel<'a>, first: usize) -> Self {
-        Self { panel, first, unit: first, kind: PhantomData }
-    }
-}
-
-impl<K: Kind> Source for Unpacked<'_, K> {
-    type Kind = K;
-
-    #[inline]
-    #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn begin<Caller>(&mut self, block: usize) -> Scales {
-        self.unit = self.first + block * K::BLOCK;
-        Scales { d: floats(&self.panel.d[self.unit]), m: floats(&self.panel.m[self.unit]) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn unit<Caller>(&self, i: usize) -> Unit {
-        Unit::from_panel(self.panel, self.unit + i)
     }
 }
