@@ -1,5 +1,6 @@
 //! What the tables of 64-bit ARM share: how the bytes of each format become registers, and the
-//! product. Its instruction sets differ in how they multiply: [`crate::neon`], [`crate::dotprod`].
+//! product. Its instruction sets differ in how they multiply: [`crate::neon`], [`crate::dotprod`],
+//! [`crate::i8mm`].
 #![allow(
     clippy::extra_unused_type_parameters,
     reason = "what has a caller of its own has one call, and the compiler inlines it"
@@ -20,7 +21,7 @@ pub(crate) mod q6_k;
 pub(crate) mod q8_0;
 pub(crate) mod source;
 pub(crate) mod step;
-mod tile;
+pub(crate) mod tile;
 
 use crate::attention::Lanes;
 use crate::float::Widen;

@@ -41,14 +41,14 @@ impl Isa for Sdot {
 pass!(Sdot, ["neon", "dotprod"]);
 
 /// Over how many lanes a row's total is spread.
-const fn spread(rows: bool) -> i32 {
+pub(crate) const fn spread(rows: bool) -> i32 {
     if rows { 4 } else { 1 }
 }
 
 /// Adds the products of half `HALF` of unit `i`, or of both.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn products<S: Source, const N: usize, const R: usize, const HALF: usize, Caller>(
+pub(crate) fn products<S: Source, const N: usize, const R: usize, const HALF: usize, Caller>(
     totals: &mut Totals<N>,
     q: &Integers,
     x: &[Run<'_, R>; N],
@@ -105,7 +105,7 @@ fn group<const N: usize, const LANE: usize>(
 /// Totals with rows as lanes.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn reduced<S: Source, const N: usize>(totals: &Totals<N>) -> Sums<N> {
+pub(crate) fn reduced<S: Source, const N: usize>(totals: &Totals<N>) -> Sums<N> {
     let mut sums = [[totals[0][0]; 2]; N];
     for (sums, totals) in sums.iter_mut().zip(totals) {
         let [a, b, c, d, e, f, g, h] = *totals;

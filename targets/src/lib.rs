@@ -35,6 +35,8 @@ mod avx512vnni;
 #[cfg(target_arch = "aarch64")]
 mod dotprod;
 #[cfg(target_arch = "aarch64")]
+mod i8mm;
+#[cfg(target_arch = "aarch64")]
 mod neon;
 
 pub use columns::Columns;
@@ -44,8 +46,12 @@ pub use panel::Panel;
 
 /// Every table of this build beside `scalar`, fastest first; `None` where the CPU lacks it.
 #[cfg(target_arch = "aarch64")]
-fn detected() -> [Option<&'static Kernels>; 2] {
-    [arm!(dotprod, ["neon", "dotprod"], dotprod::Sdot), arm!(neon, ["neon"], neon::Smlal)]
+fn detected() -> [Option<&'static Kernels>; 3] {
+    [
+        arm!(i8mm, ["neon", "dotprod", "i8mm"], i8mm::Smmla),
+        arm!(dotprod, ["neon", "dotprod"], dotprod::Sdot),
+        arm!(neon, ["neon"], neon::Smlal),
+    ]
 }
 
 /// Every table of this build beside `scalar`, fastest first; `None` where the CPU lacks it.

@@ -3,7 +3,7 @@
 use super::lanes::{self, eight, floats, store_factors, store_floats};
 use super::product::Isa;
 use super::source::{Integers, Kind, Scales, Source, Unit};
-use super::tile::turn;
+use super::tile::{pairs_of_groups, pairs_of_rows, turn};
 use crate::Panel;
 use core::arch::aarch64::{
     vdupq_n_s8, vreinterpretq_s8_u8, vreinterpretq_u8_s8, vshlq_n_s16, vshrq_n_s16, vsliq_n_s16,
@@ -45,6 +45,7 @@ impl<'p, I: Isa, K: Kind> Source for Unpacked<'p, I, K> {
     type Kind = Self;
 
     const ROWS: bool = I::PANEL_ROWS;
+    const PAIRS: bool = I::PANEL_PAIRS;
 
     type Block<'a>
         = Block<'p>
@@ -140,7 +141,12 @@ fn put<'a, I: Isa, S: Source + 'a, const U: usize>(
 ) {
     // SAFETY: the CPU has the features because this function has them.
     let Unit { q, steps, n } = unsafe { S::unit::<(I, ()), U>(block) };
-    let q = if S::ROWS == I::PANEL_ROWS { q } else { turn(q) };
+    let q = match (S::ROWS, I::PANEL_ROWS, I::PANEL_PAIRS) {
+        (true, _, true) => pairs_of_rows(q),
+        (false, _, true) => pairs_of_groups(q),
+        (rows, panel_rows, _) if rows == panel_rows => q,
+        _ => turn(q),
+    };
     for (q, bytes) in q.as_flattened().iter().zip(panel.q[i].as_chunks_mut::<16>().0) {
         lanes::store(bytes, vreinterpretq_u8_s8(vsubq_s8(*q, vdupq_n_s8(S::Kind::OFFSET))));
     }

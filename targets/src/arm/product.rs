@@ -13,8 +13,11 @@ use dram_quant::{EIGHT, Order, Q8};
 
 /// How an instruction set multiplies.
 pub(crate) trait Isa {
-    /// Whether the integers of panels lie in rows, not in groups.
+    /// Whether the integers of panels lie in rows.
     const PANEL_ROWS: bool;
+
+    /// Whether the integers of panels lie in pairs; if neither, in groups.
+    const PANEL_PAIRS: bool = false;
 
     /// Multiplies with columns `first..first + N`, blocks in order.
     ///

@@ -1,10 +1,11 @@
 //! Where the integers of eight rows come from, and what they are.
 //!
-//! A unit is 16 registers, in one of two orders:
+//! A unit is 16 registers, in one of three orders:
 //!
 //! ```text
 //! groups   register 2 g + p: weights 4 g .. 4 g + 4 of rows 4 p .. 4 p + 4
 //! rows     register 2 r + h: weights 16 h .. 16 h + 16 of row r
+//! pairs    register 8 h + 2 p + e: weights 16 h + 8 e .. 16 h + 8 e + 8 of rows 2 p and 2 p + 1
 //! ```
 
 use super::lanes::{at, group, load, prefetch};
@@ -46,7 +47,7 @@ impl Scales {
     }
 }
 
-/// The integers of a unit, in groups or in rows.
+/// The integers of a unit, in groups, in rows or in pairs.
 pub(crate) type Integers = [[int8x16_t; 2]; 8];
 
 /// Unit of eight rows in registers.
@@ -153,8 +154,11 @@ pub(crate) trait Tile<const B: usize>: Kind {
 pub(crate) trait Source {
     type Kind: Kind;
 
-    /// Whether integers come in rows, not in groups.
+    /// Whether integers come in rows.
     const ROWS: bool;
+
+    /// Whether integers come in pairs; if neither, in groups.
+    const PAIRS: bool = false;
 
     /// A block of eight rows.
     type Block<'a>

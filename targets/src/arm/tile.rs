@@ -1,11 +1,13 @@
-//! Scales and factors of eight rows' blocks as in a tile, and units turned from groups to rows.
+//! Scales and factors of eight rows' blocks as in a tile, and units turned from an order to another.
 
 use super::lanes::{at, load, load_lane, store};
 use super::source::{Integers, Tile};
 use core::arch::aarch64::{
-    uint8x16_t, uint8x16x2_t, vdupq_n_u16, vqtbl2q_u8, vreinterpretq_s8_u8, vreinterpretq_u8_s8,
-    vreinterpretq_u8_u16, vreinterpretq_u8_u64, vreinterpretq_u32_u8, vreinterpretq_u64_u32,
-    vsetq_lane_u16, vtrn1q_u32, vtrn1q_u64, vtrn2q_u32, vtrn2q_u64,
+    int8x16_t, uint8x16_t, uint8x16x2_t, vdupq_n_u16, vqtbl2q_u8, vreinterpretq_s8_s32,
+    vreinterpretq_s8_s64, vreinterpretq_s8_u8, vreinterpretq_s32_s8, vreinterpretq_s64_s8,
+    vreinterpretq_u8_s8, vreinterpretq_u8_u16, vreinterpretq_u8_u64, vreinterpretq_u32_u8,
+    vreinterpretq_u64_u32, vsetq_lane_u16, vtrn1q_u32, vtrn1q_u64, vtrn2q_u32, vtrn2q_u64,
+    vzip1q_s32, vzip1q_s64, vzip2q_s32, vzip2q_s64,
 };
 use dram_quant::{EIGHT, Field};
 
@@ -177,6 +179,44 @@ pub(super) fn turn(q: Integers) -> Integers {
         }
     }
     turned
+}
+
+/// Groups to pairs: two groups' fours of a row make its eight.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn pairs_of_groups(q: Integers) -> Integers {
+    let mut pairs = q;
+    for eighth in 0..4 {
+        let (half, e) = (eighth / 2 * 4, eighth % 2);
+        for four in 0..2 {
+            let [first, last] = [0, 1].map(|g| vreinterpretq_s32_s8(q[eighth * 2 + g][four]));
+            let pair = half + four * 2;
+            pairs[pair][e] = vreinterpretq_s8_s32(vzip1q_s32(first, last));
+            pairs[pair + 1][e] = vreinterpretq_s8_s32(vzip2q_s32(first, last));
+        }
+    }
+    pairs
+}
+
+/// Rows to pairs.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn pairs_of_rows(q: Integers) -> Integers {
+    let mut pairs = q;
+    for half in 0..2 {
+        for pair in 0..4 {
+            pairs[half * 4 + pair] = zip(q[pair * 2][half], q[pair * 2 + 1][half]);
+        }
+    }
+    pairs
+}
+
+/// The first eight bytes of both, and the last.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn zip(a: int8x16_t, b: int8x16_t) -> [int8x16_t; 2] {
+    let (a, b) = (vreinterpretq_s64_s8(a), vreinterpretq_s64_s8(b));
+    [vzip1q_s64(a, b), vzip2q_s64(a, b)].map(|both| vreinterpretq_s8_s64(both))
 }
 
 /// Transposes four by four units of four bytes.
