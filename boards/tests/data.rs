@@ -21,7 +21,8 @@ fn every_file_is_built_in_and_every_board_is_complete() {
     assert_eq!(files, ids);
     for board in catalog.boards().iter().filter(|board| !board.is_generic()) {
         let id = &board.id;
-        assert!(matches!(board.kernels.as_deref(), Some("neon" | "dotprod")), "{id}");
+        let kernels = board.kernels.as_deref();
+        assert!(matches!(kernels, Some("neon" | "dotprod" | "i8mm")), "{id}");
         assert!(!board.cores.is_empty() && board.threads.is_some(), "{id}");
         assert!(board.power.is_some() && !board.sources.is_empty(), "{id}");
         assert!(board.best_bandwidth().is_some_and(|rate| !rate.source.is_empty()), "{id}");

@@ -44,8 +44,12 @@ fn every_tree_is_of_the_board_it_is_named_after() {
             let cores: Vec<_> = machine.cores.online.iter().filter(is).collect();
             assert!(!cores.is_empty() && cores.len() <= kind.count as usize, "{name}");
         }
-        let has_dot_products = machine.cores.features.iter().any(|feature| feature == "asimddp");
-        assert_eq!(found.board.kernels.as_deref() == Some("dotprod"), has_dot_products, "{name}");
+        let has = |feature: &str| machine.cores.features.iter().any(|found| found == feature);
+        for (kernels, wanted) in
+            [("dotprod", has("asimddp") && !has("i8mm")), ("i8mm", has("i8mm"))]
+        {
+            assert_eq!(found.board.kernels.as_deref() == Some(kernels), wanted, "{name}");
+        }
         assert!(Zone::of_cpu(&machine.zones).unwrap().celsius < 90.0, "{name}");
     }
 }

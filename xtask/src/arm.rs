@@ -16,7 +16,7 @@ const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 pub(crate) const CORES: [&str; 6] =
     ["cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"];
 /// Those on which the real model runs: one for each table of kernels.
-const MODEL_CORES: [&str; 2] = ["cortex-a72", "cortex-a76"];
+const MODEL_CORES: [&str; 3] = ["cortex-a72", "cortex-a76", "max"];
 
 /// Builds and runs the tests of the crates that have code for ARM.
 ///

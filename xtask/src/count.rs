@@ -20,8 +20,8 @@ use record::{DRAM, PEER, Record};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// One for each table of kernels: Pi 4 and Pi 5.
-const CORES: [&str; 2] = ["cortex-a72", "cortex-a76"];
+/// One for each table of kernels: Pi 4, Pi 5, and what stands for Jetson Thor.
+const CORES: [&str; 3] = ["cortex-a72", "cortex-a76", "max"];
 /// A multiple of all widths of register tiles.
 const PROMPT: usize = 24;
 
