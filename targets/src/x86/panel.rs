@@ -92,8 +92,9 @@ pub(super) fn fill<I: Isa, S: Source>(mut w: S, panel: &mut Panel<'_>, place: Pl
 #[target_feature(enable = "avx2,fma,f16c")]
 fn put(w: &Unit, panel: &mut Panel<'_>, place: Place, i: usize) {
     let integers = panel.q[i * place.groups..][..place.groups].as_flattened_mut();
-    for (g, q) in w.q.iter().enumerate() {
-        store(&mut integers[(g * place.groups + place.group) * 32..], *q);
+    let eights = integers.as_chunks_mut::<32>().0.iter_mut().skip(place.group);
+    for (to, q) in eights.step_by(place.groups).zip(w.q) {
+        store(to, q);
     }
     let s = _mm256_and_si256(w.s, _mm256_set1_epi16(0xff));
     let factors = _mm256_or_si256(s, _mm256_slli_epi16::<8>(w.n));

@@ -17,7 +17,8 @@ macro_rules! pass {
                 first: usize,
                 y: &mut [[f32; EIGHT]],
             ) {
-                let (runs, rest, offset) = (x.len / UNIT / 8, x.len / UNIT % 8, offset::<S::Kind>());
+                let (runs, rest) = (x.len / UNIT / 8, x.len / UNIT % 8);
+                let offset = offset::<S::Kind>();
                 let mut acc = [_mm256_setzero_ps(); N];
                 let columns = Column::<8>::of::<N>(x, first, 0, runs);
                 for i in 0..runs {
@@ -77,7 +78,7 @@ macro_rules! pass {
                 let mut sums = [_mm256_setzero_si256(); N];
                 let mut minima = sums;
                 for i in (0..8).step_by(if S::Kind::SHARE == 4 { 4 } else { 2 }) {
-                    // One by one, not in a loop: where a unit lies becomes part of the instructions.
+                    // One by one, not in a loop: where units lie becomes part of instructions.
                     two::<S, N, 0>(w, x, i, &mut sums, &mut minima);
                     if S::Kind::SHARE == 4 {
                         two::<S, N, 2>(w, x, i + 2, &mut sums, &mut minima);
