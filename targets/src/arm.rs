@@ -9,7 +9,7 @@
 pub(crate) mod any;
 pub(crate) mod column;
 pub(crate) mod lanes;
-mod panel;
+pub(crate) mod panel;
 #[macro_use]
 pub(crate) mod pass;
 pub(crate) mod product;
@@ -50,15 +50,17 @@ impl Lanes for Fcvtl {
     }
 }
 
-/// The table of one instruction set: its name, features and [`product::Isa`].
+/// The table of one instruction set: its name, features, [`product::Isa`], and the columns
+/// from which it takes two groups of rows together.
 macro_rules! arm {
-    ($name:ident, $features:tt, $isa:ty) => {
+    ($name:ident, $features:tt, $isa:ty, $pairs_from:expr) => {
         isa!(
             $name,
             is_aarch64_feature_detected,
             $features,
             arm::Fcvtl,
             true,
+            $pairs_from,
             [
                 Q4_0: arm::q4_0::multiply::<$isa>,
                 Q4_1: arm::q4_1::multiply::<$isa>,

@@ -12,10 +12,6 @@ pub(crate) struct Eight<'a> {
     pub format: Format,
     pub order: Order,
     /// More rows of the matrix, for tables that take two groups together.
-    #[cfg_attr(
-        not(target_arch = "x86_64"),
-        allow(dead_code, reason = "only tables of x86 take two groups together")
-    )]
     pub next: Option<&'a Self>,
 }
 
@@ -24,6 +20,11 @@ impl<'a> Eight<'a> {
     fn of(w: &Matrix<'a>, i: usize, next: Option<&'a Self>) -> Self {
         let (bytes, rows, order) = w.eight(i);
         Self { bytes, rows, format: w.format(), order, next }
+    }
+
+    /// These rows and the next, if there are.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &Self> {
+        core::iter::once(self).chain(self.next)
     }
 }
 
@@ -60,8 +61,8 @@ pub struct Kernels {
     pub(crate) name: &'static str,
     /// Whether tiles are multiplied faster than rows.
     pub(crate) tiles_pay: bool,
-    /// Whether products take two groups of eight rows.
-    pub(crate) pairs: bool,
+    /// The number of columns from which products take two groups of eight rows.
+    pub(crate) pairs_from: usize,
     /// Of each format, in both orders.
     pub(crate) products: [Product; Format::COUNT],
     pub(crate) floats: Floats,
@@ -121,7 +122,7 @@ impl Kernels {
         assert!(x.d.len() == columns * units && x.ds.len() == x.d.len());
         assert!(x.sums.len() == x.d.len() && panel.units() >= units);
         assert!(y.len().is_multiple_of(columns), "one output a column");
-        let pairs = self.pairs && columns > EIGHT && panel.units() >= 2 * units;
+        let pairs = columns >= self.pairs_from && panel.units() >= 2 * units;
         let together = if pairs { 2 } else { 1 };
         for (i, y) in (eight..).step_by(together).zip(y.chunks_mut(together * columns)) {
             let next = (y.len() > columns).then(|| Eight::of(w, i + 1, None));
@@ -136,7 +137,7 @@ impl Kernels {
 pub(crate) const SCALAR: Kernels = Kernels {
     name: "scalar",
     tiles_pay: false,
-    pairs: false,
+    pairs_from: usize::MAX,
     products: [crate::scalar::product; Format::COUNT],
     floats: floats!(compile_floats!([] float::Portable)),
 };

@@ -10,11 +10,17 @@
 //! smull, smlal         k k k k k k k k                       16 bits, four times in a unit
 //! addp, sadalp         row 0 | row 1 | row 2 | row 3         32 bits
 //! ```
+//!
+//! Panels of small integers are multiplied in a way of their own, [`panel`].
 
+mod panel;
+
+use crate::Panel;
 use crate::arm::column::{Column, Lanes, Run, activations, lanes};
 use crate::arm::lanes::in_order;
+use crate::arm::panel::largest;
 use crate::arm::pass::Lane;
-use crate::arm::product::Isa;
+use crate::arm::product::{Isa, panel_product};
 use crate::arm::source::{Integers, Kind, Source};
 use crate::arm::step::{Block, Outputs, Sums, Totals, begin, outputs_in_order, step, store};
 use core::arch::aarch64::{
@@ -30,6 +36,7 @@ pub(crate) struct Smlal;
 
 impl Isa for Smlal {
     const PANEL_ROWS: bool = true;
+    const PANEL_LANES: i16 = panel::LARGEST;
 
     #[inline]
     #[target_feature(enable = "neon")]
@@ -40,6 +47,16 @@ impl Isa for Smlal {
         y: &mut [[f32; EIGHT]],
     ) {
         pass::<S, N>(w, x, first, y);
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn panel<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+        if largest::<K>() <= Self::PANEL_LANES {
+            panel::product::<K>(panel, x, y);
+        } else {
+            panel_product::<Self, K>(panel, x, y);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use dram_quant::{EIGHT, Format, MAX_UNITS, Order, Q8, UNIT, Unpacked};
 /// `y[c][r] = Σ w[r] · x[c]` for the rows of `w` and every column of `x`.
 ///
 /// For each output: blocks in order, the arithmetic of [`Unpacked`]. Of one group alone, as
-/// [`Kernels::pairs`](crate::Kernels) asks of this table.
+/// [`Kernels::pairs_from`](crate::Kernels) asks of this table.
 pub(crate) fn product(w: Eight<'_>, x: Q8<'_>, _: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
     let mut block = [Unpacked::ZERO; MAX_UNITS];
     let block = &mut block[..w.format.weights() / UNIT];

@@ -144,18 +144,28 @@ fn kernel(program: &Path, body: &[Instruction]) -> Outcome<Option<Kernel>> {
 }
 
 /// The kernel whose products a frame makes, if it does:
-/// `products<SOURCE<FORMAT, ..>, COLUMNS, ..> at TABLE.rs:LINE`.
+/// `products<SOURCE<FORMAT, ..>, COLUMNS, ..> at TABLE.rs:LINE`, or of panels that a table
+/// multiplies in a way of its own `products<FORMAT, COLUMNS, ..> at TABLE/panel.rs:LINE`.
 fn named(frame: &str) -> Option<Kernel> {
     let (function, file) = frame.split_once(" at ")?;
-    let (source, rest) = function.split_once("products<")?.1.split_once(">, ")?;
-    let (source, types) = source.split_once('<')?;
-    let (source, format) = match source.rsplit("::").next()? {
-        "Tiles" => ("tiles", types.split(',').next()?),
-        "Rows" => ("rows", types.split(',').next()?),
-        _ => ("panel", types.split_once(", ")?.1),
+    let (types, file) = (function.split_once("products<")?.1, Path::new(file.split(':').next()?));
+    let (table, source, format, rest) = match types.split_once(">, ") {
+        Some((source, rest)) => {
+            let (source, types) = source.split_once('<')?;
+            let (source, format) = match source.rsplit("::").next()? {
+                "Tiles" => ("tiles", types.split(',').next()?),
+                "Rows" => ("rows", types.split(',').next()?),
+                _ => ("panel", types.split_once(", ")?.1),
+            };
+            (file.file_stem()?, source, format, rest)
+        }
+        None => {
+            let (format, rest) = types.split_once(", ")?;
+            (file.parent()?.file_name()?, "panel", format, rest)
+        }
     };
     Some(Kernel {
-        table: Path::new(file.split(':').next()?).file_stem()?.to_str()?.into(),
+        table: table.to_str()?.into(),
         format: format.rsplit("::").next()?.replace(", ", " "),
         source,
         columns: rest.split(',').next()?.parse().ok()?,
@@ -218,6 +228,11 @@ mod tests {
         assert_eq!(tell("a::source::Rows<a::q4_k::Q4_K, 144>, 1").unwrap(), "b Q4_K rows 1");
         let panel = "a::panel::Unpacked<a::dotprod::Sdot, a::any::Any<8, false>>, 2";
         assert_eq!(tell(panel).unwrap(), "b Any<8 false> panel 2");
+        let own = named("products<a::q4_k::Q4_K, 3, 0> at a/neon/panel.rs:37").unwrap();
+        assert_eq!(
+            (&*own.table, &*own.format, own.source, own.columns),
+            ("neon", "Q4_K", "panel", 3)
+        );
         assert_eq!(named("group<4, 0> at a/src/dotprod.rs:100"), None);
     }
 }

@@ -1,8 +1,8 @@
 //! Every other format: unpacked to a panel of signed bytes by its definition, then multiplied.
 
 use super::lanes::{eight, floats, signed};
-use super::panel::fill;
-use super::product::{Isa, panel_product};
+use super::panel::{fill, part};
+use super::product::Isa;
 use super::source::{Kind, Scales, Source, Unit};
 use crate::Panel;
 use crate::kernels::Eight;
@@ -43,9 +43,13 @@ fn unpacked<I: Isa, K: Kind>(
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
-    let block = [[Unpacked::ZERO; MAX_UNITS]; EIGHT];
-    fill::<I, _>(&mut Defined::<K> { w, block, kind: PhantomData }, panel);
-    panel_product::<I, K>(panel, x, y);
+    for (group, &w) in w.groups().enumerate() {
+        let block = [[Unpacked::ZERO; MAX_UNITS]; EIGHT];
+        let panel = &mut part(panel, group, x.len / UNIT);
+        fill::<I, _>(&mut Defined::<K> { w, block, kind: PhantomData }, panel);
+    }
+    // SAFETY: `I` is named only by the table that has its features.
+    unsafe { I::panel::<K>(panel, x, y) }
 }
 
 /// Eight rows as their format is defined.

@@ -68,6 +68,12 @@ impl<const R: usize> Run<'_, R> {
         self.d[0]
     }
 
+    /// The scale times the sum of the first unit.
+    #[inline(always)]
+    pub(crate) fn scaled_sum(&self) -> f32 {
+        self.ds[0]
+    }
+
     /// The sums of eight units, or where `K` asks for them of each half of those.
     #[inline]
     #[target_feature(enable = "neon")]

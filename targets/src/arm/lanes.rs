@@ -1,9 +1,10 @@
 //! Loads and stores: the only unsafe operations that formats need.
 
 use core::arch::aarch64::{
-    float32x4_t, int8x16_t, int16x4_t, int16x8_t, int32x4_t, uint8x16_t, uint16x8_t, vcvt_f32_f16,
-    vcvt_high_f32_f16, vfmaq_n_f32, vget_low_f16, vld1q_f32, vld1q_s8, vld1q_s16, vld1q_u8,
-    vld1q_u16, vreinterpretq_f16_u16, vst1q_f32, vst1q_s16, vst1q_u8,
+    float32x4_t, int8x16_t, int8x16x4_t, int16x4_t, int16x8_t, int32x4_t, uint8x16_t, uint16x8_t,
+    vcvt_f32_f16, vcvt_high_f32_f16, vfmaq_n_f32, vget_low_f16, vld1q_f32, vld1q_s8, vld1q_s16,
+    vld1q_u8, vld1q_u16, vld4q_dup_s8, vreinterpretq_f16_u16, vreinterpretq_s8_u8, vst1q_f32,
+    vst1q_s16, vst1q_u8,
 };
 use core::arch::asm;
 
@@ -53,6 +54,33 @@ pub(super) unsafe fn load_lane<const LANE: usize, const B: usize>(
     v
 }
 
+/// [`group`] number `i`, signed.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn signed_group(bytes: &[u8; 256], i: usize) -> [int8x16_t; 2] {
+    group(at(bytes, i * 32)).map(|q| vreinterpretq_s8_u8(q))
+}
+
+/// Four numbers, each in all lanes of a register; `place` is afterwards behind them.
+///
+/// # Safety
+///
+/// The four numbers must be readable.
+#[allow(clippy::pointers_in_nomem_asm_block, reason = "the assembler reads nothing")]
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) unsafe fn load_spread(place: &mut *const i8) -> int8x16x4_t {
+    // SAFETY: the four bytes are readable, as the caller promises; the load needs no alignment.
+    let four = unsafe { vld4q_dup_s8(*place) };
+    // Hidden from the compiler, which would compute every address from the first: now the load
+    // itself moves this one on.
+    let mut next = place.wrapping_add(4);
+    // SAFETY: there is no instruction.
+    unsafe { asm!("/* {0} */", inout(reg) next, options(pure, nomem, nostack, preserves_flags)) };
+    *place = next;
+    four
+}
+
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) fn signed(bytes: &[i8; 16]) -> int8x16_t {
@@ -85,7 +113,7 @@ pub(super) fn widen(halves: uint16x8_t) -> [float32x4_t; 2] {
 
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn floats(floats: &[f32; 8]) -> [float32x4_t; 2] {
+pub(crate) fn floats(floats: &[f32; 8]) -> [float32x4_t; 2] {
     [0, 4].map(|first| {
         // SAFETY: `first` and the three after it are in the array; the load needs no alignment.
         unsafe { vld1q_f32(floats[first..first + 4].as_ptr()) }
@@ -101,7 +129,7 @@ pub(super) fn four_floats(floats: &[f32; 4]) -> float32x4_t {
 
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn eight(integers: &[i16; 8]) -> int16x8_t {
+pub(crate) fn eight(integers: &[i16; 8]) -> int16x8_t {
     // SAFETY: the array is 16 readable bytes; the load needs no alignment.
     unsafe { vld1q_s16(integers.as_ptr()) }
 }
@@ -117,7 +145,7 @@ pub(super) fn store(to: &mut [u8], v: uint8x16_t) {
 
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn store_floats(to: &mut [f32; 8], v: [float32x4_t; 2]) {
+pub(crate) fn store_floats(to: &mut [f32; 8], v: [float32x4_t; 2]) {
     for (to, v) in to.as_chunks_mut::<4>().0.iter_mut().zip(v) {
         // SAFETY: the array is 16 writable bytes; the store needs no alignment.
         unsafe { vst1q_f32(to.as_mut_ptr(), v) }

@@ -5,11 +5,11 @@
 //! row are added. A format's offset comes off through the sums of activations:
 //! `Σ (u − o) x = Σ u x − o Σ x`, exactly; in panels it is off already.
 
-use super::panel::{Unpacked, fill};
+use super::panel::{Unpacked, fill, part};
 use super::source::{Kind, Rows, Source, Tile, Tiles};
 use crate::Panel;
 use crate::kernels::Eight;
-use dram_quant::{EIGHT, Order, Q8};
+use dram_quant::{EIGHT, Order, Q8, UNIT};
 
 /// How an instruction set multiplies.
 pub(crate) trait Isa {
@@ -18,6 +18,10 @@ pub(crate) trait Isa {
 
     /// Whether the integers of panels lie in pairs; if neither, in groups.
     const PANEL_PAIRS: bool = false;
+
+    /// The largest magnitude of integers whose panels hold eight rows of two weights a register:
+    /// then [`Self::panel`] multiplies them in a way of its own.
+    const PANEL_LANES: i16 = 0;
 
     /// Multiplies with columns `first..first + N`, blocks in order.
     ///
@@ -30,13 +34,32 @@ pub(crate) trait Isa {
         first: usize,
         y: &mut [[f32; EIGHT]],
     );
+
+    /// Multiplies a panel of one or two groups with every column; `y` is `(groups, columns)`.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn panel<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]])
+    where
+        Self: Sized,
+    {
+        panel_product::<Self, K>(panel, x, y);
+    }
 }
 
-/// Columns for which units are not worth unpacking ahead.
-const FEW: usize = 4;
+/// Columns up to which units are not worth unpacking ahead.
+fn few(order: Order) -> usize {
+    match order {
+        Order::Tiles => 4,
+        Order::Rows => 1,
+    }
+}
 
-/// Multiplies eight rows in blocks of `B` bytes with every column: where they lie if there are
-/// few columns, else unpacked.
+/// Multiplies one or two groups of rows in blocks of `B` bytes with every column: where they lie if
+/// there are few columns, else unpacked.
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
@@ -45,31 +68,39 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
-    let blocks = w.bytes.as_chunks().0;
-    match w.order {
-        Order::Tiles => {
-            let mut tiles = Tiles::<T, B>::new(blocks);
-            if y.len() <= FEW {
-                return pass::<I, _>(&mut tiles, x, 0, y);
+    let columns = x.count();
+    let many = w.groups().any(|w| columns > few(w.order));
+    for (group, (w, y)) in w.groups().zip(y.chunks_mut(columns)).enumerate() {
+        let (blocks, panel) = (w.bytes.as_chunks().0, &mut part(panel, group, x.len / UNIT));
+        match w.order {
+            Order::Tiles => {
+                let tiles = &mut Tiles::<T, B>::new(blocks);
+                if many { fill::<I, _>(tiles, panel) } else { pass::<I, _>(tiles, x, 0, y) }
             }
-            fill::<I, _>(&mut tiles, panel);
-        }
-        Order::Rows => {
-            let mut rows = Rows::<T, B>::new(blocks, w.rows);
-            if y.len() == 1 {
-                // SAFETY: `I` is named only by the table that has its features.
-                return unsafe { I::pass::<Rows<'_, T, B>, 1>(&mut rows, x, 0, y) };
+            Order::Rows => {
+                let rows = &mut Rows::<T, B>::new(blocks, w.rows);
+                if many {
+                    fill::<I, _>(rows, panel);
+                } else {
+                    // SAFETY: `I` is named only by the table that has its features.
+                    unsafe { I::pass::<Rows<'_, T, B>, 1>(rows, x, 0, y) }
+                }
             }
-            fill::<I, _>(&mut rows, panel);
         }
     }
-    panel_product::<I, T>(panel, x, y);
+    if many {
+        // SAFETY: as above.
+        unsafe { I::panel::<T>(panel, x, y) }
+    }
 }
 
-/// Multiplies a panel with every column.
+/// Multiplies groups of a panel with every column, one group after the other.
+#[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
-    columns::<I, _>(&mut Unpacked::<I, K>::new(panel), x, y);
+pub(crate) fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+    for (group, y) in y.chunks_mut(x.count()).enumerate() {
+        columns::<I, _>(&mut Unpacked::<I, K>::new(panel, group * (x.len / UNIT)), x, y);
+    }
 }
 
 /// Multiplies with every column, four in a pass, or two if integers come in rows: then more

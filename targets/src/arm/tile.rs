@@ -149,7 +149,7 @@ fn ones<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8
 /// Four bytes of each of eight blocks, to eight blocks' bytes of each of four places.
 #[inline]
 #[target_feature(enable = "neon")]
-fn transpose_bytes([first, last]: [uint8x16_t; 2]) -> [uint8x16_t; 2] {
+pub(super) fn transpose_bytes([first, last]: [uint8x16_t; 2]) -> [uint8x16_t; 2] {
     let group = uint8x16x2_t(first, last);
     [
         [0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29],

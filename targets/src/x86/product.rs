@@ -157,7 +157,7 @@ pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
         };
     }
     let groups = if w.next.is_some() { 2 } else { 1 };
-    for (group, w) in core::iter::once(&w).chain(w.next).enumerate() {
+    for (group, w) in w.groups().enumerate() {
         let place = Place { group, groups };
         match w.order {
             Order::Tiles => fill::<I, _>(Tiles::<T, B>::new(w.bytes), panel, place, x.len),
