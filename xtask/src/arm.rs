@@ -4,6 +4,7 @@ use crate::fetch;
 use crate::step::{Outcome, run};
 use crate::triple::Triple;
 use std::path::PathBuf;
+use std::process::Command;
 
 pub(crate) use crate::step::require;
 
@@ -58,8 +59,28 @@ pub(crate) fn triple() -> Outcome<Triple> {
 ///
 /// If it cannot be built.
 pub(crate) fn dram() -> Outcome<PathBuf> {
+    built(|_, _| {})
+}
+
+/// [`dram`] in which equal functions stay apart, so that each tells whose it is. Stable compilers
+/// have that flag, too, if asked to be unstable.
+///
+/// # Errors
+///
+/// If it cannot be built.
+pub(crate) fn dram_unmerged() -> Outcome<PathBuf> {
+    built(|triple, cargo| {
+        cargo.env("RUSTC_BOOTSTRAP", "1");
+        cargo.env(triple.variable("RUSTFLAGS"), "-Zmerge-functions=disabled");
+    })
+}
+
+/// Builds `dram` by cargo as it is `set`.
+fn built(set: impl Fn(&Triple, &mut Command)) -> Outcome<PathBuf> {
     let triple = triple()?;
-    run(&mut triple.cargo("build --release -p dram-cli")?)?;
+    let mut cargo = triple.cargo("build --release -p dram-cli")?;
+    set(&triple, &mut cargo);
+    run(&mut cargo)?;
     Ok(triple.built("release"))
 }
 

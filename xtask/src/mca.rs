@@ -1,7 +1,7 @@
 //! Cycles of the inner loops of ARM kernels, as `llvm-mca` models the cores.
 //!
 //! A loop's work is known by its multiplications: a unit of 8 rows and 32 weights takes 256
-//! products a column, of which `sdot` does 16, and `smull` or `smlal` of bytes 8.
+//! products a column, of which `smmla` does 32, `sdot` 16, and `smull` or `smlal` of bytes 8.
 
 use crate::arm::{self, require};
 use crate::count;
@@ -13,8 +13,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// `neoverse-n1` stands for its sibling cortex-a76, of which there is no model.
-const CORES: [&str; 4] = ["cortex-a53", "cortex-a57", "cortex-a72", "neoverse-n1"];
+/// The tables of kernels, by the files and folders they are in.
+const TABLES: [&str; 3] = ["neon", "dotprod", "i8mm"];
+/// `neoverse-n1` stands for its sibling cortex-a76 and `neoverse-v2` for V3AE, of which there are no
+/// models. The last alone has what every table needs.
+const CORES: [&str; 5] = ["cortex-a53", "cortex-a57", "cortex-a72", "neoverse-n1", "neoverse-v2"];
 const DISASSEMBLER: &str = "llvm-objdump-19";
 const SOURCES: &str = "llvm-addr2line-19";
 const ANALYZER: &str = "llvm-mca-19";
@@ -49,15 +52,14 @@ pub(crate) fn mca() -> Outcome {
     for program in [DISASSEMBLER, SOURCES, ANALYZER] {
         require(program, "llvm-19")?;
     }
-    let dram = arm::dram()?;
+    let dram = arm::dram_unmerged()?;
     let mut table = format!("{HEAD}\n");
     for (kernel, body) in loops(&dram)? {
+        let (units, count) = (kernel.units(&body), body.len());
         let Kernel { table: name, format, source, columns } = kernel;
-        let (products, count) = (products(&body), body.len());
-        let units = products / PRODUCTS / columns;
-        for core in CORES {
+        for core in if name == "i8mm" { &CORES[4..] } else { &CORES } {
             let cycles = cycles(&body, core)?;
-            let rate = products as f64 / cycles;
+            let rate = (units * columns * PRODUCTS) as f64 / cycles;
             let _ = writeln!(
                 table,
                 "{name},{format},{source},{columns},{units},{count},{core},{cycles:.1},{rate:.1}"
@@ -71,7 +73,9 @@ pub(crate) fn mca() -> Outcome {
         format!("git: {}", count::commit()),
         format!("modelled by {ANALYZER}: {}", version.unwrap_or("of unknown version")),
         format!("each loop {ITERATIONS} times in a row, all loads from the first cache"),
-        "neoverse-n1 stands for cortex-a76, of which there is no model".into(),
+        "neoverse-n1 stands for cortex-a76 and neoverse-v2 for V3AE, of which there are no models"
+            .into(),
+        "built with -Zmerge-functions=disabled, so that equal kernels are told apart".into(),
     ];
     let record = workspace().join("bench/record/llvm-mca.csv");
     fs::write(&record, table)
@@ -79,19 +83,32 @@ pub(crate) fn mca() -> Outcome {
         .map_err(|reason| format!("{}: {reason}", record.display()))
 }
 
-/// The innermost loops of kernels. Of many loops of a kernel it is the one of most products, as
-/// others are for what is left of a row, and of such the shortest.
+impl Kernel {
+    /// Units in a round of a loop. `smmla` takes columns in pairs, and a last one twice.
+    fn units(&self, body: &[Instruction]) -> usize {
+        let in_pairs = body.iter().any(|(_, text)| text.starts_with("smmla"));
+        let columns = if in_pairs { self.columns.next_multiple_of(2) } else { self.columns };
+        products(body) / PRODUCTS / columns
+    }
+}
+
+/// The innermost loops of kernels, with the functions they call. Of many loops of a kernel it is the
+/// one of most products, as others are for what is left of a row, and of such the shortest.
 fn loops(program: &Path) -> Outcome<BTreeMap<Kernel, Vec<Instruction>>> {
     let text = printed(Command::new(DISASSEMBLER).args(["-d", "--no-show-raw-insn"]).arg(program))?;
     let code: Vec<Instruction> = text.lines().filter_map(instruction).collect();
     let mut loops = BTreeMap::<Kernel, Vec<Instruction>>::new();
     for end in 0..code.len() {
         let Some(body) = innermost(&code[..=end]) else { continue };
+        let whole = with_calls(body, &code);
+        if products(&whole) < PRODUCTS {
+            continue;
+        }
         let Some(kernel) = kernel(program, body)? else { continue };
-        let best = loops.entry(kernel).or_insert_with(|| body.to_vec());
         let rank = |body: &[Instruction]| (products(body), Reverse(body.len()));
-        if rank(body) > rank(best) {
-            *best = body.to_vec();
+        let best = loops.entry(kernel).or_default();
+        if rank(&whole) > rank(best) {
+            *best = whole;
         }
     }
     Ok(loops)
@@ -104,7 +121,7 @@ fn instruction(line: &str) -> Option<Instruction> {
     Some((address, text.trim().to_owned())).filter(|(_, text)| !text.is_empty())
 }
 
-/// The loop that the last instruction closes, if it multiplies and no other loop is in it.
+/// The loop that the last instruction closes, if no other loop is in it.
 fn innermost(code: &[Instruction]) -> Option<&[Instruction]> {
     let ((last, branch), before) = code.split_last()?;
     let first = target(branch).filter(|first| first < last)?;
@@ -113,7 +130,27 @@ fn innermost(code: &[Instruction]) -> Option<&[Instruction]> {
         target(text).is_some_and(|target| (first..=*address).contains(&target))
     };
     let innermost = !before[start..].iter().any(inside);
-    Some(&code[start..]).filter(|body| innermost && products(body) >= PRODUCTS)
+    Some(&code[start..]).filter(|_| innermost)
+}
+
+/// A loop, and in place of calls the functions called, if they are straight.
+fn with_calls(body: &[Instruction], code: &[Instruction]) -> Vec<Instruction> {
+    let whole = body.iter().flat_map(|instruction| match callee(&instruction.1, code) {
+        Some(callee) => callee,
+        None => std::slice::from_ref(instruction),
+    });
+    whole.cloned().collect()
+}
+
+/// The instructions of a function that is called, but for its return, if there is no other branch.
+fn callee<'a>(call: &str, code: &'a [Instruction]) -> Option<&'a [Instruction]> {
+    let (address, _) = call.strip_prefix("bl")?.split_once(" <")?;
+    let address = u64::from_str_radix(address.trim().strip_prefix("0x")?, 16).ok()?;
+    let start = code.binary_search_by_key(&address, |(address, _)| *address).ok()?;
+    let count = code[start..].iter().position(|(_, text)| text == "ret")?;
+    let branches = |(_, text): &Instruction| target(text).is_some() || text.starts_with("bl");
+    let callee = &code[start..start + count];
+    (!callee.iter().any(branches)).then_some(callee)
 }
 
 /// Where a branch within a function goes.
@@ -127,6 +164,7 @@ fn target(text: &str) -> Option<u64> {
 /// Products of bytes that instructions make.
 fn products(body: &[Instruction]) -> usize {
     let made = |(_, text): &Instruction| match text.split_whitespace().collect::<Vec<_>>()[..] {
+        ["smmla", ..] => 32,
         ["sdot", ..] => 16,
         ["smull" | "smull2" | "smlal" | "smlal2", sum, ..] if sum.ends_with(".8h,") => 8,
         _ => 0,
@@ -134,42 +172,70 @@ fn products(body: &[Instruction]) -> usize {
     body.iter().map(made).sum()
 }
 
-/// The kernel that a loop is of, from the functions inlined at its multiplications.
+/// The kernel that a loop is of, from the functions that its instructions were inlined from.
 fn kernel(program: &Path, body: &[Instruction]) -> Outcome<Option<Kernel>> {
-    let multiplies = |instruction: &&Instruction| products(std::slice::from_ref(*instruction)) > 0;
-    let Some((address, _)) = body.iter().find(multiplies) else { return Ok(None) };
     let mut sources = Command::new(SOURCES);
-    sources.args(["-i", "-f", "-p", "-C", "-e"]).arg(program).arg(format!("{address:#x}"));
-    Ok(printed(&mut sources)?.lines().find_map(named))
+    sources.args(["-a", "-i", "-f", "-p", "-C", "-e"]).arg(program);
+    sources.args(body.iter().map(|(address, _)| format!("{address:#x}")));
+    let told = printed(&mut sources)?;
+    // With each instruction's address begin its frames, innermost first.
+    Ok(told.split("\n0x").find_map(|frames| named(&frames.lines().collect::<Vec<_>>())))
 }
 
-/// The kernel whose products a frame makes, if it does:
-/// `products<SOURCE<FORMAT, ..>, COLUMNS, ..> at TABLE.rs:LINE`, or of panels that a table
-/// multiplies in a way of its own `products<FORMAT, COLUMNS, ..> at TABLE/panel.rs:LINE`.
-fn named(frame: &str) -> Option<Kernel> {
-    let (function, file) = frame.split_once(" at ")?;
-    let (types, file) = (function.split_once("products<")?.1, Path::new(file.split(':').next()?));
-    let (table, source, format, rest) = match types.split_once(">, ") {
-        Some((source, rest)) => {
-            let (source, types) = source.split_once('<')?;
-            let (source, format) = match source.rsplit("::").next()? {
-                "Tiles" => ("tiles", types.split(',').next()?),
-                "Rows" => ("rows", types.split(',').next()?),
-                _ => ("panel", types.split_once(", ")?.1),
-            };
-            (file.file_stem()?, source, format, rest)
-        }
-        None => {
-            let (format, rest) = types.split_once(", ")?;
-            (file.parent()?.file_name()?, "panel", format, rest)
-        }
+/// The kernel that an instruction is of, from its frames: the outermost in a table's file tells the
+/// table, and the innermost that makes products the rest.
+fn named(frames: &[&str]) -> Option<Kernel> {
+    let table = frames.iter().rev().find_map(|frame| table(frame))?;
+    let (source, format, columns) = frames.iter().find_map(|frame| product(frame))?;
+    Some(Kernel { table: table.into(), format, source, columns })
+}
+
+/// The table that a frame's file belongs to.
+fn table(frame: &str) -> Option<&'static str> {
+    let (_, file) = frame.rsplit_once(" at ")?;
+    let is_in =
+        |table: &&str| [".rs", "/"].iter().any(|end| file.contains(&format!("/src/{table}{end}")));
+    TABLES.into_iter().find(is_in)
+}
+
+/// Source, format and columns of products, if a frame tells them: `pass<SOURCE<FORMAT, ..>, COLUMNS,
+/// ..> at .../pass.rs:LINE`, or in a table's own file so or `pass<FORMAT, COLUMNS, ..>` of a panel.
+fn product(frame: &str) -> Option<(&'static str, String, usize)> {
+    let (function, file) = frame.rsplit_once(" at ")?;
+    table(frame).or(file.contains("/src/arm/pass.rs").then_some(""))?;
+    let types = arguments(function);
+    let (first, columns) = (*types.first()?, types.get(1)?.parse().ok()?);
+    let within = arguments(first);
+    let (source, format) = match first.split('<').next()?.rsplit("::").next()? {
+        "Tiles" => ("tiles", *within.first()?),
+        "Rows" => ("rows", *within.first()?),
+        "Unpacked" => ("panel", *within.get(1)?),
+        _ if file.contains("/panel.rs") && first.contains("::") => ("panel", first),
+        _ => return None,
     };
-    Some(Kernel {
-        table: table.to_str()?.into(),
-        format: format.rsplit("::").next()?.replace(", ", " "),
-        source,
-        columns: rest.split(',').next()?.parse().ok()?,
-    })
+    Some((source, format.rsplit("::").next()?.replace(", ", " "), columns))
+}
+
+/// The types and numbers between a function's or type's outermost angle brackets.
+fn arguments(name: &str) -> Vec<&str> {
+    let Some((_, inside)) = name.split_once('<') else { return Vec::new() };
+    let (mut depth, mut first, mut arguments) = (0, 0, Vec::new());
+    for (i, c) in inside.char_indices() {
+        match c {
+            ',' if depth == 0 => {
+                arguments.push(inside[first..i].trim());
+                first = i + 1;
+            }
+            '<' | '(' | '[' => depth += 1,
+            '>' if depth == 0 => {
+                arguments.push(inside[first..i].trim());
+                break;
+            }
+            '>' | ')' | ']' => depth -= 1,
+            _ => {}
+        }
+    }
+    arguments
 }
 
 /// Cycles that a core takes for a round of a loop.
@@ -188,7 +254,7 @@ fn cycles(body: &[Instruction], core: &str) -> Outcome<f64> {
         .map_err(|reason| format!("{}: {reason}", file.display()))?;
     let iterations = format!("-iterations={ITERATIONS}");
     let core = format!("-mcpu={core}");
-    let flags = ["-mtriple=aarch64", "-mattr=+dotprod,+fullfp16", &core, &iterations];
+    let flags = ["-mtriple=aarch64", "-mattr=+dotprod,+fullfp16,+i8mm", &core, &iterations];
     let told = printed(Command::new(ANALYZER).args(flags).arg(&file))?;
     let total = told.lines().find_map(|line| line.strip_prefix("Total Cycles:"));
     let total = total.and_then(|cycles| cycles.trim().parse::<f64>().ok());
@@ -198,7 +264,7 @@ fn cycles(body: &[Instruction], core: &str) -> Outcome<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kernel, innermost, instruction, named, products};
+    use super::{Kernel, innermost, instruction, named, products, with_calls};
 
     #[test]
     fn a_loop_and_its_products() {
@@ -216,23 +282,46 @@ mod tests {
         assert_eq!(innermost(&code[..18]), None, "no branch closes it");
         assert_eq!(innermost(&code[16..]), None, "its first instruction is missing");
     }
+
     #[test]
-    fn the_kernel_of_a_frame() {
+    fn functions_called_are_part_of_a_loop() {
+        let lines = [
+            "8: \tsdot\tv1.4s, v2.16b, v3.16b",
+            "c: \tret",
+            "10: \tbl\t0x8 <half>",
+            "14: \tbl\t0x10 <itself>",
+            "18: \tb.ne\t0x10 <symbol>",
+        ];
+        let code: Vec<_> = lines.iter().filter_map(|line| instruction(line)).collect();
+        let whole = with_calls(innermost(&code).unwrap(), &code);
+        let addresses: Vec<_> = whole.iter().map(|(address, _)| *address).collect();
+        assert_eq!(addresses, [8, 0x14, 0x18], "a function without return is left out");
+    }
+
+    #[test]
+    fn the_kernel_of_an_instruction() {
         let tell = |types: &str| {
-            let frame = format!(" (inlined by) products<{types}, 4, 2, [(); 3]> at a/b.rs:37");
-            let Kernel { table, format, source, columns } = named(&frame)?;
+            let frames = [
+                "0x1: pair<a::q4_1::Q4_1, 20, (), 0> at a/src/arm/q4_1.rs:60".to_owned(),
+                format!(" (inlined by) one<{types}, 4, 0> at a/src/arm/pass.rs:37"),
+                " (inlined by) a::pass::h1 at a/src/dotprod.rs:30".to_owned(),
+            ];
+            let Kernel { table, format, source, columns } =
+                named(&frames.each_ref().map(String::as_str))?;
             Some(format!("{table} {format} {source} {columns}"))
         };
         let tiles = "a::source::Tiles<a::q4_0::Q4_0, 18>, 4";
-        assert_eq!(tell(tiles).unwrap(), "b Q4_0 tiles 4");
-        assert_eq!(tell("a::source::Rows<a::q4_k::Q4_K, 144>, 1").unwrap(), "b Q4_K rows 1");
+        assert_eq!(tell(tiles).unwrap(), "dotprod Q4_0 tiles 4");
+        assert_eq!(tell("a::source::Rows<a::q4_k::Q4_K, 144>, 1").unwrap(), "dotprod Q4_K rows 1");
         let panel = "a::panel::Unpacked<a::dotprod::Sdot, a::any::Any<8, false>>, 2";
-        assert_eq!(tell(panel).unwrap(), "b Any<8 false> panel 2");
-        let own = named("products<a::q4_k::Q4_K, 3, 0> at a/neon/panel.rs:37").unwrap();
+        assert_eq!(tell(panel).unwrap(), "dotprod Any<8 false> panel 2");
+        assert_eq!(tell("a::dotprod::Sdot, a::q4_0::Q4_0"), None);
+        let own = named(&["products<a::any::Any<8, true>, 3, 0> at a/src/neon/panel.rs:37"]);
+        let own = own.unwrap();
         assert_eq!(
             (&*own.table, &*own.format, own.source, own.columns),
-            ("neon", "Q4_K", "panel", 3)
+            ("neon", "Any<8 true>", "panel", 3)
         );
-        assert_eq!(named("group<4, 0> at a/src/dotprod.rs:100"), None);
+        assert_eq!(named(&["group<4, 0> at a/src/dotprod.rs:100"]), None);
     }
 }
