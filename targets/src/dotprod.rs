@@ -24,6 +24,7 @@ use dram_quant::{EIGHT, Q8, UNIT};
 pub(crate) struct Sdot;
 
 impl Isa for Sdot {
+    const COLUMNS: usize = 4;
     const PANEL_ROWS: bool = false;
 
     #[inline]

@@ -26,6 +26,7 @@ use dram_quant::{EIGHT, Q8, UNIT};
 pub(crate) struct Smmla;
 
 impl Isa for Smmla {
+    const COLUMNS: usize = 4;
     const PANEL_ROWS: bool = false;
     const PANEL_PAIRS: bool = true;
 

@@ -35,6 +35,7 @@ use dram_quant::{EIGHT, Q8, UNIT};
 pub(crate) struct Smlal;
 
 impl Isa for Smlal {
+    const COLUMNS: usize = 2;
     const PANEL_ROWS: bool = true;
     const PANEL_LANES: i16 = panel::LARGEST;
 

@@ -13,6 +13,9 @@ use dram_quant::{EIGHT, Order, Q8, UNIT};
 
 /// How an instruction set multiplies.
 pub(crate) trait Isa {
+    /// The most columns its registers are enough for in a pass over groups: 2 or 4.
+    const COLUMNS: usize;
+
     /// Whether the integers of panels lie in rows.
     const PANEL_ROWS: bool;
 
@@ -51,9 +54,9 @@ pub(crate) trait Isa {
 }
 
 /// Columns up to which units are not worth unpacking ahead.
-fn few(order: Order) -> usize {
+fn few<I: Isa>(order: Order) -> usize {
     match order {
-        Order::Tiles => 4,
+        Order::Tiles => I::COLUMNS,
         Order::Rows => 1,
     }
 }
@@ -68,9 +71,8 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
-    let columns = x.count();
-    let many = w.groups().any(|w| columns > few(w.order));
-    for (group, (w, y)) in w.groups().zip(y.chunks_mut(columns)).enumerate() {
+    let many = w.groups().any(|w| x.count() > few::<I>(w.order));
+    for (group, (w, y)) in w.groups().zip(y.chunks_mut(x.count())).enumerate() {
         let (blocks, panel) = (w.bytes.as_chunks().0, &mut part(panel, group, x.len / UNIT));
         match w.order {
             Order::Tiles => {
@@ -103,12 +105,12 @@ pub(crate) fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &m
     }
 }
 
-/// Multiplies with every column, four in a pass, or two if integers come in rows: then more
-/// columns take more registers than there are.
+/// Multiplies with every column, as many in a pass as there are registers for: two if integers come
+/// in rows.
 #[inline]
 #[target_feature(enable = "neon")]
 fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
-    let most = if S::ROWS { 2 } else { 4 };
+    let most = if S::ROWS { 2 } else { I::COLUMNS };
     for (c, y) in y.chunks_mut(most).enumerate() {
         pass::<I, S>(w, x, c * most, y);
     }
@@ -118,11 +120,12 @@ fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
 #[inline]
 #[target_feature(enable = "neon")]
 fn pass<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
+    let four = const { I::COLUMNS == 4 && !S::ROWS };
     match y.len() {
         // SAFETY: `I` is named only by the table that has its features.
-        4 if !S::ROWS => unsafe { I::pass::<S, 4>(w, x, first, y) },
+        4 if four => unsafe { I::pass::<S, 4>(w, x, first, y) },
         // SAFETY: as above.
-        3 if !S::ROWS => unsafe { I::pass::<S, 3>(w, x, first, y) },
+        3 if four => unsafe { I::pass::<S, 3>(w, x, first, y) },
         // SAFETY: as above.
         2 => unsafe { I::pass::<S, 2>(w, x, first, y) },
         // SAFETY: as above.

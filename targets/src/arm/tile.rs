@@ -186,10 +186,10 @@ pub(super) fn turn(q: Integers) -> Integers {
 #[target_feature(enable = "neon")]
 pub(super) fn pairs_of_groups(q: Integers) -> Integers {
     let mut pairs = q;
-    for eighth in 0..4 {
+    for (eighth, groups) in q.as_chunks::<2>().0.iter().enumerate() {
         let (half, e) = (eighth / 2 * 4, eighth % 2);
         for four in 0..2 {
-            let [first, last] = [0, 1].map(|g| vreinterpretq_s32_s8(q[eighth * 2 + g][four]));
+            let [first, last] = groups.map(|group| vreinterpretq_s32_s8(group[four]));
             let pair = half + four * 2;
             pairs[pair][e] = vreinterpretq_s8_s32(vzip1q_s32(first, last));
             pairs[pair + 1][e] = vreinterpretq_s8_s32(vzip2q_s32(first, last));

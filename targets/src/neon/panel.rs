@@ -311,13 +311,20 @@ fn four<K: Kind, const N: usize, const PART: usize, const I: usize>(
     for c in 0..N {
         // SAFETY: `pass` goes through a column's units once and through their fours in order.
         let x = unsafe { load_spread(&mut x[c]) };
+        let sum = &mut sums[c];
+        // Turn about: cores that work in order wait for a sum before they add to it.
         for g in 0..2 {
-            let [first, last] = w[g];
-            let sum = vmlal_s8(sums[c][g], vget_low_s8(first), vget_low_s8(x.0));
-            let sum = vmlal_high_s8(sum, first, x.1);
-            let sum = vmlal_s8(sum, vget_low_s8(last), vget_low_s8(x.2));
-            let sum = vreinterpretq_s32_s16(vmlal_high_s8(sum, last, x.3));
-            sums[c][g] = vreinterpretq_s16_s32(in_order(sum));
+            sum[g] = vmlal_s8(sum[g], vget_low_s8(w[g][0]), vget_low_s8(x.0));
+        }
+        for g in 0..2 {
+            sum[g] = vmlal_high_s8(sum[g], w[g][0], x.1);
+        }
+        for g in 0..2 {
+            sum[g] = vmlal_s8(sum[g], vget_low_s8(w[g][1]), vget_low_s8(x.2));
+        }
+        for g in 0..2 {
+            let last = vreinterpretq_s32_s16(vmlal_high_s8(sum[g], w[g][1], x.3));
+            sum[g] = vreinterpretq_s16_s32(in_order(last));
         }
     }
 }
