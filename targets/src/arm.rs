@@ -50,17 +50,15 @@ impl Lanes for Fcvtl {
     }
 }
 
-/// The table of one instruction set: its name, features, [`product::Isa`], and the columns
-/// from which it takes two groups of rows together.
+/// The table of one instruction set: its name, features and [`product::Isa`].
 macro_rules! arm {
-    ($name:ident, $features:tt, $isa:ty, $pairs_from:expr) => {
+    ($name:ident, $features:tt, $isa:ty) => {
         isa!(
             $name,
             is_aarch64_feature_detected,
             $features,
             arm::Fcvtl,
             true,
-            $pairs_from,
             [
                 Q4_0: arm::q4_0::multiply::<$isa>,
                 Q4_1: arm::q4_1::multiply::<$isa>,

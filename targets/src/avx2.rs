@@ -28,7 +28,7 @@ impl Isa for Maddubs {
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn pass<S: Source, const N: usize>(
         w: &mut S,
-        x: Q8<'_>,
+        x: &Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
     ) {

@@ -29,12 +29,13 @@ pub(crate) struct Dpbusd;
 
 impl Isa for Dpbusd {
     const COLUMNS: usize = 8;
+    const PAIRS_FROM: usize = EIGHT + 1;
 
     #[inline]
     #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
     unsafe fn pass<S: Source, const N: usize>(
         w: &mut S,
-        x: Q8<'_>,
+        x: &Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
     ) {
@@ -43,7 +44,7 @@ impl Isa for Dpbusd {
 
     #[inline]
     #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-    unsafe fn panel<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+    unsafe fn panel<K: Kind>(panel: &Panel<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
         if y.len() > x.count() {
             return wide::product::<K>(panel, x, y);
         }

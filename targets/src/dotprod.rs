@@ -24,6 +24,8 @@ use dram_quant::{EIGHT, Q8, UNIT};
 pub(crate) struct Sdot;
 
 impl Isa for Sdot {
+    type Few = Self;
+
     const COLUMNS: usize = 4;
     const PANEL_ROWS: bool = false;
 
@@ -31,7 +33,7 @@ impl Isa for Sdot {
     #[target_feature(enable = "neon,dotprod")]
     unsafe fn pass<S: Source, const N: usize>(
         w: &mut S,
-        x: Q8<'_>,
+        x: &Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
     ) {
@@ -42,14 +44,14 @@ impl Isa for Sdot {
 pass!(Sdot, ["neon", "dotprod"]);
 
 /// Over how many lanes a row's total is spread.
-pub(crate) const fn spread(rows: bool) -> i32 {
+const fn spread(rows: bool) -> i32 {
     if rows { 4 } else { 1 }
 }
 
 /// Adds the products of half `HALF` of unit `i`, or of both.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-pub(crate) fn products<S: Source, const N: usize, const R: usize, const HALF: usize, Caller>(
+fn products<S: Source, const N: usize, const R: usize, const HALF: usize, Caller>(
     totals: &mut Totals<N>,
     q: &Integers,
     x: &[Run<'_, R>; N],
@@ -106,7 +108,7 @@ fn group<const N: usize, const LANE: usize>(
 /// Totals with rows as lanes.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-pub(crate) fn reduced<S: Source, const N: usize>(totals: &Totals<N>) -> Sums<N> {
+fn reduced<S: Source, const N: usize>(totals: &Totals<N>) -> Sums<N> {
     let mut sums = [[totals[0][0]; 2]; N];
     for (sums, totals) in sums.iter_mut().zip(totals) {
         let [a, b, c, d, e, f, g, h] = *totals;

@@ -17,7 +17,7 @@ use crate::arm::product::Isa;
 use crate::arm::source::{Integers, Kind, Source};
 use crate::arm::step::{Block, Outputs, Sums, Totals, begin, outputs_in_order, step, store};
 use crate::arm::tile::zip;
-use crate::dotprod::{self, spread};
+use crate::dotprod::Sdot;
 use core::arch::aarch64::{int8x16_t, int32x4_t, vdupq_n_f32, vuzp1q_s32, vuzp2q_s32};
 use core::arch::asm;
 use dram_quant::{EIGHT, Q8, UNIT};
@@ -26,6 +26,8 @@ use dram_quant::{EIGHT, Q8, UNIT};
 pub(crate) struct Smmla;
 
 impl Isa for Smmla {
+    type Few = Sdot;
+
     const COLUMNS: usize = 4;
     const PANEL_ROWS: bool = false;
     const PANEL_PAIRS: bool = true;
@@ -34,7 +36,7 @@ impl Isa for Smmla {
     #[target_feature(enable = "neon,dotprod,i8mm")]
     unsafe fn pass<S: Source, const N: usize>(
         w: &mut S,
-        x: Q8<'_>,
+        x: &Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
     ) {
@@ -43,6 +45,11 @@ impl Isa for Smmla {
 }
 
 pass!(Smmla, ["neon", "dotprod", "i8mm"]);
+
+/// Over how many lanes a row's total is spread.
+const fn spread(_rows: bool) -> i32 {
+    1
+}
 
 /// Adds the products of half `HALF` of unit `i`, or of both.
 ///
@@ -56,9 +63,6 @@ fn products<S: Source, const N: usize, const R: usize, const HALF: usize, Caller
     x: &[Run<'_, R>; N],
     i: usize,
 ) {
-    if !S::PAIRS {
-        return dotprod::products::<S, N, R, HALF, (Smmla, Caller)>(totals, q, x, i);
-    }
     if HALF != 1 {
         half::<N>(totals, &q[..4], &activations::<N, R, 0>(x, i));
     }
@@ -83,9 +87,6 @@ fn half<const N: usize>(totals: &mut Totals<N>, q: &[[int8x16_t; 2]], x: &[int8x
 #[inline]
 #[target_feature(enable = "neon,dotprod,i8mm")]
 fn reduced<S: Source, const N: usize>(totals: &Totals<N>) -> Sums<N> {
-    if !S::PAIRS {
-        return dotprod::reduced::<S, N>(totals);
-    }
     let mut sums = [[totals[0][0]; 2]; N];
     for (column, sums) in sums.iter_mut().enumerate() {
         let [a, b, c, d, ..] = totals[column / 2 * 2];

@@ -65,20 +65,19 @@ macro_rules! compile_floats {
     }};
 }
 
-/// `isa!(module, is_…_feature_detected, ["feature", …], Widen, tiles_pay, pairs_from, [FORMAT: product,
-/// …, _: product])`: the table of one instruction set, or `None` where this CPU lacks a feature.
+/// `isa!(module, is_…_feature_detected, ["feature", …], Widen, tiles_pay, [FORMAT: product, …,
+/// _: product])`: the table of one instruction set, or `None` where this CPU lacks a feature.
 ///
 /// A format's kernel is a [`Product`](crate::kernels::Product); the last is for formats not named.
 macro_rules! isa {
     (
-        $name:ident, $detect:ident, $features:tt, $widen:ty, $tiles_pay:literal, $pairs_from:expr,
+        $name:ident, $detect:ident, $features:tt, $widen:ty, $tiles_pay:literal,
         [$($format:ident: $product:path,)* _: $any:path $(,)?]
     ) => {{
         static TABLE: $crate::kernels::Kernels = {
             let mut table = $crate::kernels::SCALAR;
             table.name = stringify!($name);
             table.tiles_pay = $tiles_pay;
-            table.pairs_from = $pairs_from;
             table.floats = floats!(compile_floats!($features $widen));
             table.products = [isa!(@compile $features, $any); dram_quant::Format::COUNT];
             $(
@@ -92,8 +91,8 @@ macro_rules! isa {
     (@compile $features:tt, $product:path) => {{
         with_features! { $features
             fn product(
-                w: $crate::kernels::Eight<'_>,
-                x: dram_quant::Q8<'_>,
+                w: &$crate::kernels::Eights<'_>,
+                x: &dram_quant::Q8<'_>,
                 panel: &mut $crate::Panel<'_>,
                 y: &mut [[f32; dram_quant::EIGHT]],
             ) {

@@ -3,7 +3,7 @@
 use crate::{Columns, Panel, float};
 use dram_quant::{EIGHT, Format, Matrix, Order, Q8};
 
-/// Up to eight rows of a matrix, as a kernel gets them. Lengths have been checked.
+/// Up to eight rows of a matrix.
 #[derive(Clone, Copy)]
 pub(crate) struct Eight<'a> {
     /// `rows` rows of whole blocks.
@@ -11,28 +11,46 @@ pub(crate) struct Eight<'a> {
     pub rows: usize,
     pub format: Format,
     pub order: Order,
-    /// More rows of the matrix, for tables that take two groups together.
-    pub next: Option<&'a Self>,
 }
 
-impl<'a> Eight<'a> {
-    /// Group `i` of a matrix.
-    fn of(w: &Matrix<'a>, i: usize, next: Option<&'a Self>) -> Self {
-        let (bytes, rows, order) = w.eight(i);
-        Self { bytes, rows, format: w.format(), order, next }
+/// Groups of eight rows of a matrix, as a kernel gets them. Lengths have been checked.
+#[derive(Clone, Copy)]
+pub(crate) struct Eights<'a> {
+    bytes: &'a [u8],
+    group_bytes: usize,
+    /// Of each group: 8, or fewer where there is one group.
+    rows: usize,
+    pub format: Format,
+    pub order: Order,
+}
+
+impl<'a> Eights<'a> {
+    /// Groups `first..first + count` of a matrix; a last ragged one comes alone.
+    fn of(w: &Matrix<'a>, first: usize, count: usize) -> Self {
+        let (group, rows, order) = w.eight(first);
+        let (start, group_bytes) = (first * EIGHT * (group.len() / rows), group.len());
+        let bytes = &w.bytes()[start..][..count * group_bytes];
+        Self { bytes, group_bytes, rows, format: w.format(), order }
     }
 
-    /// These rows and the next, if there are.
-    pub(crate) fn groups(&self) -> impl Iterator<Item = &Self> {
-        core::iter::once(self).chain(self.next)
+    /// One group after the other.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = Eight<'a>> {
+        let Self { rows, format, order, .. } = *self;
+        let groups = self.bytes.chunks_exact(self.group_bytes);
+        groups.map(move |bytes| Eight { bytes, rows, format, order })
+    }
+
+    /// `count` groups at a time, at last what is left.
+    pub(crate) fn together(&self, count: usize) -> impl Iterator<Item = Self> {
+        let all = *self;
+        self.bytes.chunks(count * self.group_bytes).map(move |bytes| Self { bytes, ..all })
     }
 }
 
-/// `y[c][r] = Σ w[r] · x[c]`, then the same of the next rows if there are; elements of `y` past
-/// the rows of `w` are left in any state.
+/// `y[g][c][r] = Σ w[g][r] · x[c]`; elements of `y` past the rows of `w` are left in any state.
 ///
 /// Safe to call where the CPU has the features the kernel was compiled with.
-pub(crate) type Product = unsafe fn(Eight<'_>, Q8<'_>, &mut Panel<'_>, &mut [[f32; EIGHT]]);
+pub(crate) type Product = unsafe fn(&Eights<'_>, &Q8<'_>, &mut Panel<'_>, &mut [[f32; EIGHT]]);
 
 macro_rules! declare_floats {
     (() $($(#[$doc:meta])* $module:ident::$op:ident => $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?;)*) => {
@@ -61,8 +79,6 @@ pub struct Kernels {
     pub(crate) name: &'static str,
     /// Whether tiles are multiplied faster than rows.
     pub(crate) tiles_pay: bool,
-    /// The number of columns from which products take two groups of eight rows.
-    pub(crate) pairs_from: usize,
     /// Of each format, in both orders.
     pub(crate) products: [Product; Format::COUNT],
     pub(crate) floats: Floats,
@@ -113,7 +129,7 @@ impl Kernels {
             }
             return;
         }
-        let (x, units) = (x.q8, w.len() / 32);
+        let (x, units) = (&x.q8, w.len() / 32);
         let columns = x.d.len() / units;
         assert!(
             x.len == w.len() && x.q.len() == columns * x.len && columns > 0,
@@ -122,13 +138,15 @@ impl Kernels {
         assert!(x.d.len() == columns * units && x.ds.len() == x.d.len());
         assert!(x.sums.len() == x.d.len() && panel.units() >= units);
         assert!(y.len().is_multiple_of(columns), "one output a column");
-        let pairs = columns >= self.pairs_from && panel.units() >= 2 * units;
-        let together = if pairs { 2 } else { 1 };
-        for (i, y) in (eight..).step_by(together).zip(y.chunks_mut(together * columns)) {
-            let next = (y.len() > columns).then(|| Eight::of(w, i + 1, None));
-            let product = self.products[w.format() as usize];
-            // SAFETY: the CPU has the table's features because `all` saw them.
-            unsafe { product(Eight::of(w, i, next.as_ref()), x, panel, y) }
+        let product = self.products[w.format() as usize];
+        let whole = (w.rows() / EIGHT).saturating_sub(eight).min(y.len() / columns);
+        let (whole_y, ragged_y) = y.split_at_mut(whole * columns);
+        for (first, y) in [(eight, whole_y), (eight + whole, ragged_y)] {
+            if !y.is_empty() {
+                let w = Eights::of(w, first, y.len() / columns);
+                // SAFETY: the CPU has the table's features because `all` saw them.
+                unsafe { product(&w, x, panel, y) }
+            }
         }
     }
 }
@@ -137,7 +155,6 @@ impl Kernels {
 pub(crate) const SCALAR: Kernels = Kernels {
     name: "scalar",
     tiles_pay: false,
-    pairs_from: usize::MAX,
     products: [crate::scalar::product; Format::COUNT],
     floats: floats!(compile_floats!([] float::Portable)),
 };

@@ -48,9 +48,9 @@ pub use panel::Panel;
 #[cfg(target_arch = "aarch64")]
 fn detected() -> [Option<&'static Kernels>; 3] {
     [
-        arm!(i8mm, ["neon", "dotprod", "i8mm"], i8mm::Smmla, usize::MAX),
-        arm!(dotprod, ["neon", "dotprod"], dotprod::Sdot, usize::MAX),
-        arm!(neon, ["neon"], neon::Smlal, 2),
+        arm!(i8mm, ["neon", "dotprod", "i8mm"], i8mm::Smmla),
+        arm!(dotprod, ["neon", "dotprod"], dotprod::Sdot),
+        arm!(neon, ["neon"], neon::Smlal),
     ]
 }
 
@@ -61,10 +61,9 @@ fn detected() -> [Option<&'static Kernels>; 2] {
         x86!(
             avx512vnni,
             ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512vnni"],
-            avx512vnni::Dpbusd,
-            dram_quant::EIGHT + 1
+            avx512vnni::Dpbusd
         ),
-        x86!(avx2, ["avx2", "fma", "f16c"], avx2::Maddubs, usize::MAX),
+        x86!(avx2, ["avx2", "fma", "f16c"], avx2::Maddubs),
     ]
 }
 

@@ -35,7 +35,10 @@ use dram_quant::{EIGHT, Q8, UNIT};
 pub(crate) struct Smlal;
 
 impl Isa for Smlal {
+    type Few = Self;
+
     const COLUMNS: usize = 2;
+    const PAIRS_FROM: usize = 2;
     const PANEL_ROWS: bool = true;
     const PANEL_LANES: i16 = panel::LARGEST;
 
@@ -43,7 +46,7 @@ impl Isa for Smlal {
     #[target_feature(enable = "neon")]
     unsafe fn pass<S: Source, const N: usize>(
         w: &mut S,
-        x: Q8<'_>,
+        x: &Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
     ) {
@@ -52,7 +55,7 @@ impl Isa for Smlal {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn panel<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+    unsafe fn panel<K: Kind>(panel: &Panel<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
         if largest::<K>() <= Self::PANEL_LANES {
             panel::product::<K>(panel, x, y);
         } else {

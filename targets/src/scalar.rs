@@ -2,14 +2,20 @@
 
 use crate::Panel;
 use crate::float::{Widen, fma, tree};
-use crate::kernels::Eight;
+use crate::kernels::{Eight, Eights};
 use dram_quant::{EIGHT, Format, MAX_UNITS, Order, Q8, UNIT, Unpacked};
 
 /// `y[c][r] = Σ w[r] · x[c]` for the rows of `w` and every column of `x`.
 ///
-/// For each output: blocks in order, the arithmetic of [`Unpacked`]. Of one group alone, as
-/// [`Kernels::pairs_from`](crate::Kernels) asks of this table.
-pub(crate) fn product(w: Eight<'_>, x: Q8<'_>, _: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
+/// For each output: blocks in order, the arithmetic of [`Unpacked`].
+pub(crate) fn product(w: &Eights<'_>, x: &Q8<'_>, _: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
+    for (w, y) in w.groups().zip(y.chunks_exact_mut(x.count())) {
+        group(&w, x, y);
+    }
+}
+
+/// The product of one group.
+fn group(w: &Eight<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
     let mut block = [Unpacked::ZERO; MAX_UNITS];
     let block = &mut block[..w.format.weights() / UNIT];
     for r in 0..w.rows {
@@ -19,14 +25,14 @@ pub(crate) fn product(w: Eight<'_>, x: Q8<'_>, _: &mut Panel<'_>, y: &mut [[f32;
                 unpack(w, r, first + i, unit);
             }
             for (c, y) in y.iter_mut().enumerate() {
-                y[r] = step(block, w.format.has_min(), x.columns(c, 1), first, y[r]);
+                y[r] = step(block, w.format.has_min(), &x.columns(c, 1), first, y[r]);
             }
         }
     }
 }
 
 /// Adds a block, whose first unit is unit `first` of one column, to `acc`.
-fn step(block: &[Unpacked], has_min: bool, x: Q8<'_>, first: usize, acc: f32) -> f32 {
+fn step(block: &[Unpacked], has_min: bool, x: &Q8<'_>, first: usize, acc: f32) -> f32 {
     let (d, m, dx) = (block[0].d, block[0].m, x.d[first]);
     let (mut sum, mut minima) = (0, 0);
     for (i, w) in (first..).zip(block) {
@@ -44,7 +50,7 @@ fn step(block: &[Unpacked], has_min: bool, x: Q8<'_>, first: usize, acc: f32) ->
 }
 
 /// Unpacks unit `i` of row `r`, wherever its bytes lie.
-fn unpack(w: Eight<'_>, r: usize, i: usize, unit: &mut Unpacked) {
+fn unpack(w: &Eight<'_>, r: usize, i: usize, unit: &mut Unpacked) {
     match w.order {
         Order::Rows => {
             let row_bytes = w.bytes.len() / w.rows;

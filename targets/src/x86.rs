@@ -67,17 +67,15 @@ impl Lanes for F16c {
     }
 }
 
-/// The table of one instruction set: its name, features, [`product::Isa`], and the columns
-/// from which it takes two groups of rows together.
+/// The table of one instruction set: its name, features and [`product::Isa`].
 macro_rules! x86 {
-    ($name:ident, $features:tt, $isa:ty, $pairs_from:expr) => {
+    ($name:ident, $features:tt, $isa:ty) => {
         isa!(
             $name,
             is_x86_feature_detected,
             $features,
             x86::F16c,
             true,
-            $pairs_from,
             [
                 Q4_0: x86::product::product::<$isa, x86::q4_0::Q4_0, _>,
                 Q4_1: x86::product::product::<$isa, x86::q4_1::Q4_1, _>,

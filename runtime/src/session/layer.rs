@@ -168,7 +168,7 @@ fn units<'s>(
 
 /// Groups of eight rows that a thread takes and multiplies at once when there are few columns:
 /// enough that taking costs nothing, few enough that threads finish together.
-const GROUPS: usize = 8;
+pub(super) const GROUPS: usize = 8;
 
 /// Groups that a thread takes, and multiplies together, when there are many columns.
 pub(super) const PAIR: usize = 2;
@@ -197,7 +197,7 @@ fn multiply(
             let groups = rows.left().min(w.rows() - row).div_ceil(EIGHT).min(together);
             let (mut panel, y) = worker.product(groups * count);
             kernels.multiply(w, row / EIGHT, x, &mut panel, y);
-            y.chunks_exact(count).for_each(|y| rows.put(y));
+            rows.put(y);
         }
     });
 }

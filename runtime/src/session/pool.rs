@@ -179,31 +179,35 @@ impl Rows<'_> {
         self.end - self.next
     }
 
-    /// Writes the next 8 rows, or as many as are left in the section, in every column: one
-    /// element of `values` a column.
+    /// Writes the next rows of the section in every column, eight a group and in the last group as
+    /// many as are left; `values` is `(groups, columns)`.
     ///
     /// # Panics
     ///
-    /// If there is not one value a column.
+    /// If `values` are not whole groups.
     pub(crate) fn put(&mut self, values: &[[f32; 8]]) {
         let Layout { columns, sections } = self.layout;
-        assert_eq!(values.len(), columns, "a value a column");
+        assert!(values.len().is_multiple_of(columns), "a value a column");
         let Some((section, row)) = self.next() else { return };
         let rows = sections[section];
-        let count = (rows - row).min(self.end - self.next).min(8);
-        let start = columns * sections[..section].iter().sum::<usize>() + row;
-        for (column, values) in values.iter().enumerate() {
-            // SAFETY: section, column and row are inside the grid, whose size `new` has checked.
-            let to = unsafe { self.cells.add(start + column * rows) };
-            if count == 8 {
-                // SAFETY: as below, for a whole group, which is one store.
-                unsafe { to.cast::<[f32; 8]>().write_unaligned(*values) };
-            } else {
-                // SAFETY: `count` rows from here on are in the section and this part's own.
-                unsafe { core::ptr::copy_nonoverlapping(values.as_ptr(), to, count) };
+        let mut left = (rows - row).min(self.end - self.next);
+        let mut start = columns * sections[..section].iter().sum::<usize>() + row;
+        for values in values.chunks_exact(columns) {
+            let count = left.min(8);
+            for (column, values) in values.iter().enumerate() {
+                // SAFETY: section, column and row are inside the grid, whose size `new` checked.
+                let to = unsafe { self.cells.add(start + column * rows) };
+                if count == 8 {
+                    // SAFETY: as below, for a whole group, which is one store.
+                    unsafe { to.cast::<[f32; 8]>().write_unaligned(*values) };
+                } else {
+                    // SAFETY: `count` rows from here on are in the section and this part's own.
+                    unsafe { core::ptr::copy_nonoverlapping(values.as_ptr(), to, count) };
+                }
             }
+            (start, left) = (start + count, left - count);
+            self.next += count;
         }
-        self.next += count;
     }
 }
 

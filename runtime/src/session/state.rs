@@ -1,7 +1,7 @@
 //! The activations of a forward pass, and each thread's scratch.
 
 use super::attention;
-use super::layer::PAIR;
+use super::layer::{GROUPS, PAIR};
 use super::limits::Limits;
 use crate::arena::Arena;
 use crate::error::Error;
@@ -121,7 +121,7 @@ pub(crate) fn unit((q, d, ds, sums): Unit<'_>) -> Q8Mut<'_> {
 pub(crate) struct Worker<'a> {
     /// Two groups of eight rows unpacked.
     panel: Panel<'a>,
-    /// `(2, batch)`: the outputs of two groups of eight rows.
+    /// The outputs of groups of eight rows, `(groups, columns)`.
     pub eight: &'a mut [[f32; 8]],
     /// `(queries of a block, head_len)`
     queries: &'a mut [f32],
@@ -144,7 +144,7 @@ impl<'a> Worker<'a> {
                 m: arena.take(units)?,
                 s: arena.take(units)?,
             },
-            eight: arena.take(PAIR * limits.batch)?,
+            eight: arena.take((PAIR * limits.batch).max(GROUPS))?,
             queries: arena.take(block * config.head_len)?,
             scores: arena.take(block * attention::CHUNK)?,
         })

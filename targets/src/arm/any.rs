@@ -2,10 +2,10 @@
 
 use super::lanes::{eight, floats, signed};
 use super::panel::{fill, part};
-use super::product::Isa;
+use super::product::{Isa, together};
 use super::source::{Kind, Scales, Source, Unit};
 use crate::Panel;
-use crate::kernels::Eight;
+use crate::kernels::{Eight, Eights};
 use core::marker::PhantomData;
 use dram_quant::{EIGHT, MAX_BYTES, MAX_UNITS, Order, Q8, UNIT, Unpacked, untile};
 
@@ -22,8 +22,8 @@ impl<const UNITS: usize, const MIN: bool> Kind for Any<UNITS, MIN> {
 /// The product of eight rows.
 #[target_feature(enable = "neon")]
 pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
+    w: &Eights<'_>,
+    x: &Q8<'_>,
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
@@ -38,18 +38,21 @@ pub(crate) fn multiply<I: Isa>(
 /// The product of eight rows of kind `K`.
 #[target_feature(enable = "neon")]
 fn unpacked<I: Isa, K: Kind>(
-    w: Eight<'_>,
-    x: Q8<'_>,
+    w: &Eights<'_>,
+    x: &Q8<'_>,
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
-    for (group, &w) in w.groups().enumerate() {
-        let block = [[Unpacked::ZERO; MAX_UNITS]; EIGHT];
-        let panel = &mut part(panel, group, x.len / UNIT);
-        fill::<I, _>(&mut Defined::<K> { w, block, kind: PhantomData }, panel);
+    let most = together::<I>(panel, x);
+    for (w, y) in w.together(most).zip(y.chunks_mut(most * x.count())) {
+        for (group, w) in w.groups().enumerate() {
+            let block = [[Unpacked::ZERO; MAX_UNITS]; EIGHT];
+            let panel = &mut part(panel, group, x.len / UNIT);
+            fill::<I, _>(&mut Defined::<K> { w, block, kind: PhantomData }, panel);
+        }
+        // SAFETY: `I` is named only by the table that has its features.
+        unsafe { I::panel::<K>(panel, x, y) }
     }
-    // SAFETY: `I` is named only by the table that has its features.
-    unsafe { I::panel::<K>(panel, x, y) }
 }
 
 /// Eight rows as their format is defined.

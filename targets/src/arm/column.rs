@@ -21,7 +21,7 @@ impl<'a, const R: usize> Column<'a, R> {
     /// Columns `first..first + N`, `count` runs from unit `unit` on.
     #[inline(always)]
     pub(crate) fn of<const N: usize>(
-        x: Q8<'a>,
+        x: &Q8<'a>,
         first: usize,
         unit: usize,
         count: usize,

@@ -60,7 +60,6 @@ impl<'p, I: Isa, K: Kind> Source for Unpacked<'p, I, K> {
     type Kind = Self;
 
     const ROWS: bool = I::PANEL_ROWS;
-    const PAIRS: bool = I::PANEL_PAIRS;
 
     type Block<'a>
         = Block<'p>

@@ -19,7 +19,7 @@ macro_rules! pass {
             #[inline]
             fn pass<S: Source, const N: usize>(
                 w: &mut S,
-                x: Q8<'_>,
+                x: &Q8<'_>,
                 first: usize,
                 y: &mut [[f32; EIGHT]],
             ) {

@@ -8,13 +8,19 @@
 use super::panel::{Unpacked, fill, part};
 use super::source::{Kind, Rows, Source, Tile, Tiles};
 use crate::Panel;
-use crate::kernels::Eight;
+use crate::kernels::{Eight, Eights};
 use dram_quant::{EIGHT, Order, Q8, UNIT};
 
 /// How an instruction set multiplies.
 pub(crate) trait Isa {
+    /// How it multiplies few columns, with rows where they lie.
+    type Few: Isa;
+
     /// The most columns its registers are enough for in a pass over groups: 2 or 4.
     const COLUMNS: usize;
+
+    /// Columns from which two groups of rows are multiplied together, if the panel has room.
+    const PAIRS_FROM: usize = usize::MAX;
 
     /// Whether the integers of panels lie in rows.
     const PANEL_ROWS: bool;
@@ -33,7 +39,7 @@ pub(crate) trait Isa {
     /// The CPU must have the features.
     unsafe fn pass<S: Source, const N: usize>(
         w: &mut S,
-        x: Q8<'_>,
+        x: &Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
     );
@@ -45,12 +51,44 @@ pub(crate) trait Isa {
     /// The CPU must have the features.
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn panel<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]])
+    unsafe fn panel<K: Kind>(panel: &Panel<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]])
     where
         Self: Sized,
     {
         panel_product::<Self, K>(panel, x, y);
     }
+}
+
+/// Multiplies groups of rows in blocks of `B` bytes with every column: where they lie if there are
+/// few columns, else unpacked.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
+    w: &Eights<'_>,
+    x: &Q8<'_>,
+    panel: &mut Panel<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
+    if x.count() <= few::<I>(w.order) {
+        for (w, y) in w.groups().zip(y.chunks_exact_mut(x.count())) {
+            in_place::<I::Few, T, B>(&w, x, y);
+        }
+        return;
+    }
+    let most = together::<I>(panel, x);
+    for (w, y) in w.together(most).zip(y.chunks_mut(most * x.count())) {
+        for (group, w) in w.groups().enumerate() {
+            unpack::<I, T, B>(&w, &mut part(panel, group, x.len / UNIT));
+        }
+        // SAFETY: `I` is named only by the table that has its features.
+        unsafe { I::panel::<T>(panel, x, y) }
+    }
+}
+
+/// How many groups are multiplied together.
+pub(super) fn together<I: Isa>(panel: &Panel<'_>, x: &Q8<'_>) -> usize {
+    let pairs = x.count() >= I::PAIRS_FROM && panel.units() >= 2 * (x.len / UNIT);
+    if pairs { 2 } else { 1 }
 }
 
 /// Columns up to which units are not worth unpacking ahead.
@@ -61,45 +99,37 @@ fn few<I: Isa>(order: Order) -> usize {
     }
 }
 
-/// Multiplies one or two groups of rows in blocks of `B` bytes with every column: where they lie if
-/// there are few columns, else unpacked.
+/// Multiplies rows where they lie, with few columns.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
-    w: Eight<'_>,
-    x: Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    let many = w.groups().any(|w| x.count() > few::<I>(w.order));
-    for (group, (w, y)) in w.groups().zip(y.chunks_mut(x.count())).enumerate() {
-        let (blocks, panel) = (w.bytes.as_chunks().0, &mut part(panel, group, x.len / UNIT));
-        match w.order {
-            Order::Tiles => {
-                let tiles = &mut Tiles::<T, B>::new(blocks);
-                if many { fill::<I, _>(tiles, panel) } else { pass::<I, _>(tiles, x, 0, y) }
-            }
-            Order::Rows => {
-                let rows = &mut Rows::<T, B>::new(blocks, w.rows);
-                if many {
-                    fill::<I, _>(rows, panel);
-                } else {
-                    // SAFETY: `I` is named only by the table that has its features.
-                    unsafe { I::pass::<Rows<'_, T, B>, 1>(rows, x, 0, y) }
-                }
-            }
-        }
+fn in_place<I: Isa, T: Tile<B>, const B: usize>(w: &Eight<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
+    let blocks = w.bytes.as_chunks().0;
+    match w.order {
+        Order::Tiles => pass::<I, _>(&mut Tiles::<T, B>::new(blocks), x, 0, y),
+        // SAFETY: `I` is named only by the table that has its features.
+        Order::Rows => unsafe { I::pass::<_, 1>(&mut Rows::<T, B>::new(blocks, w.rows), x, 0, y) },
     }
-    if many {
-        // SAFETY: as above.
-        unsafe { I::panel::<T>(panel, x, y) }
+}
+
+/// Unpacks rows.
+#[inline]
+#[target_feature(enable = "neon")]
+fn unpack<I: Isa, T: Tile<B>, const B: usize>(w: &Eight<'_>, panel: &mut Panel<'_>) {
+    let blocks = w.bytes.as_chunks().0;
+    match w.order {
+        Order::Tiles => fill::<I, _>(&mut Tiles::<T, B>::new(blocks), panel),
+        Order::Rows => fill::<I, _>(&mut Rows::<T, B>::new(blocks, w.rows), panel),
     }
 }
 
 /// Multiplies groups of a panel with every column, one group after the other.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(crate) fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+pub(crate) fn panel_product<I: Isa, K: Kind>(
+    panel: &Panel<'_>,
+    x: &Q8<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
     for (group, y) in y.chunks_mut(x.count()).enumerate() {
         columns::<I, _>(&mut Unpacked::<I, K>::new(panel, group * (x.len / UNIT)), x, y);
     }
@@ -109,7 +139,7 @@ pub(crate) fn panel_product<I: Isa, K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &m
 /// in rows.
 #[inline]
 #[target_feature(enable = "neon")]
-fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+fn columns<I: Isa, S: Source>(w: &mut S, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
     let most = if S::ROWS { 2 } else { I::COLUMNS };
     for (c, y) in y.chunks_mut(most).enumerate() {
         pass::<I, S>(w, x, c * most, y);
@@ -119,7 +149,7 @@ fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
 /// Multiplies with the columns from `first` on, as many as a pass takes at most.
 #[inline]
 #[target_feature(enable = "neon")]
-fn pass<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
+fn pass<I: Isa, S: Source>(w: &mut S, x: &Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
     let four = const { I::COLUMNS == 4 && !S::ROWS };
     match y.len() {
         // SAFETY: `I` is named only by the table that has its features.

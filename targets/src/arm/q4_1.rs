@@ -10,7 +10,7 @@ use super::product::{Isa, product};
 use super::q4_0::{four_groups, nibbles};
 use super::source::{Integers, Kind, Place, Scales, Tile};
 use crate::Panel;
-use crate::kernels::Eight;
+use crate::kernels::Eights;
 use core::arch::aarch64::int8x16_t;
 use dram_quant::{EIGHT, Format, Q8};
 
@@ -25,8 +25,8 @@ impl Kind for Q4_1 {
 /// The product of eight rows.
 #[target_feature(enable = "neon")]
 pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
+    w: &Eights<'_>,
+    x: &Q8<'_>,
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {

@@ -11,7 +11,7 @@ use super::lanes::{at, halves, load, store};
 use super::product::{Isa, product};
 use super::source::{Integers, Kind, Place, Scales, Tile, Unit};
 use crate::Panel;
-use crate::kernels::Eight;
+use crate::kernels::Eights;
 use core::arch::aarch64::{
     int8x16_t, uint8x16_t, vandq_u8, vdupq_n_u8, vget_low_u8, vmovl_high_u8, vnegq_f32, vorrq_u8,
     vreinterpretq_s8_u8, vreinterpretq_s16_u16, vreinterpretq_u8_u64, vreinterpretq_u64_u8,
@@ -31,8 +31,8 @@ impl Kind for Q4_K {
 /// The product of eight rows.
 #[target_feature(enable = "neon")]
 pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
+    w: &Eights<'_>,
+    x: &Q8<'_>,
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {

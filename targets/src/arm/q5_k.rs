@@ -12,7 +12,7 @@ use super::product::{Isa, product};
 use super::q4_k::Head;
 use super::source::{Integers, Kind, Place, Scales, Tile, Unit};
 use crate::Panel;
-use crate::kernels::Eight;
+use crate::kernels::Eights;
 use core::arch::aarch64::{
     int8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vreinterpretq_s8_u8, vshlq_u8, vsliq_n_u8,
     vsriq_n_u8,
@@ -31,8 +31,8 @@ impl Kind for Q5_K {
 /// The product of eight rows.
 #[target_feature(enable = "neon")]
 pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
+    w: &Eights<'_>,
+    x: &Q8<'_>,
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {

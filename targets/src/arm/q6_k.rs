@@ -12,7 +12,7 @@ use super::lanes::{at, group, halves, load, near};
 use super::product::{Isa, product};
 use super::source::{Integers, Kind, Place, Scales, Tile, Unit};
 use crate::Panel;
-use crate::kernels::Eight;
+use crate::kernels::Eights;
 use core::arch::aarch64::{
     int8x16_t, uint8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vextq_s8, vget_low_s8,
     vreinterpretq_s8_u8, vshrq_n_u8, vsliq_n_u8, vsriq_n_u8, vsubl_high_s8, vsubl_s8,
@@ -32,8 +32,8 @@ impl Kind for Q6_K {
 /// The product of eight rows.
 #[target_feature(enable = "neon")]
 pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
+    w: &Eights<'_>,
+    x: &Q8<'_>,
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {

@@ -9,7 +9,7 @@ use super::lanes::{at, halves};
 use super::product::{Isa, product};
 use super::source::{Kind, Place, Scales, Tile};
 use crate::Panel;
-use crate::kernels::Eight;
+use crate::kernels::Eights;
 use core::arch::aarch64::{int8x16_t, vreinterpretq_s8_u8};
 use dram_quant::{EIGHT, Format, Q8};
 
@@ -23,8 +23,8 @@ impl Kind for Q8_0 {
 /// The product of eight rows.
 #[target_feature(enable = "neon")]
 pub(crate) fn multiply<I: Isa>(
-    w: Eight<'_>,
-    x: Q8<'_>,
+    w: &Eights<'_>,
+    x: &Q8<'_>,
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {

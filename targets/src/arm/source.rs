@@ -154,11 +154,8 @@ pub(crate) trait Tile<const B: usize>: Kind {
 pub(crate) trait Source {
     type Kind: Kind;
 
-    /// Whether integers come in rows.
+    /// Whether integers come in rows, else in groups, or from a panel in pairs.
     const ROWS: bool;
-
-    /// Whether integers come in pairs; if neither, in groups.
-    const PAIRS: bool = false;
 
     /// A block of eight rows.
     type Block<'a>

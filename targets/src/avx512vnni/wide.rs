@@ -24,7 +24,7 @@ const N: usize = 8;
 /// `(2, columns)`.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-pub(super) fn product<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+pub(super) fn product<K: Kind>(panel: &Panel<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
     for first in (0..x.count()).step_by(N) {
         // The last columns again with some before them: as quick as by themselves.
         pass::<K>(panel, x, first.min(x.count() - N), y);
@@ -34,7 +34,7 @@ pub(super) fn product<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGH
 /// Multiplies with columns `first..first + N`, units in order.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn pass<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
+fn pass<K: Kind>(panel: &Panel<'_>, x: &Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
     let (runs, offset) = (x.len / UNIT / 8, super::offset::<K>());
     let mut acc = [_mm512_setzero_ps(); N];
     let columns = Column::<8>::of::<N>(x, first, 0, runs);

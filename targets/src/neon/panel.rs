@@ -76,7 +76,7 @@ impl<'a> Group<'a> {
 /// Multiplies one or two groups with every column; `y` is `(groups, columns)`.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn product<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+pub(super) fn product<K: Kind>(panel: &Panel<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
     let columns = x.count();
     let most = const { most::<K>() };
     for c in (0..columns).step_by(most) {
@@ -94,7 +94,7 @@ pub(super) fn product<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGH
 #[target_feature(enable = "neon")]
 fn pass<K: Kind, const N: usize>(
     panel: &Panel<'_>,
-    x: Q8<'_>,
+    x: &Q8<'_>,
     first: usize,
     y: &mut [[f32; EIGHT]],
 ) {

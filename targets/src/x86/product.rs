@@ -13,12 +13,12 @@ use super::column::Run;
 use super::panel::{Place, Unpacked, fill};
 use super::source::{Rows, Tiles};
 use crate::Panel;
-use crate::kernels::Eight;
+use crate::kernels::{Eight, Eights};
 use core::arch::x86_64::{
     __m256, __m256i, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_mul_ps, _mm256_set1_epi16,
     _mm256_set1_ps,
 };
-use dram_quant::{EIGHT, Format, Order, Q8};
+use dram_quant::{EIGHT, Format, Order, Q8, UNIT};
 
 /// What the integers of a format's units are.
 pub(crate) trait Kind {
@@ -86,6 +86,9 @@ pub(crate) trait Isa: Sized {
     /// The most columns its registers are enough for in a pass: 4 or 8.
     const COLUMNS: usize;
 
+    /// Columns from which two groups of rows are multiplied together, if the panel has room.
+    const PAIRS_FROM: usize = usize::MAX;
+
     /// Multiplies eight rows with columns `first..first + N`, units in order; `y` has all columns.
     ///
     /// # Safety
@@ -93,7 +96,7 @@ pub(crate) trait Isa: Sized {
     /// The CPU must have the features.
     unsafe fn pass<S: Source, const N: usize>(
         w: &mut S,
-        x: Q8<'_>,
+        x: &Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
     );
@@ -104,7 +107,7 @@ pub(crate) trait Isa: Sized {
     /// # Safety
     ///
     /// As above.
-    unsafe fn panel<K: Kind>(panel: &Panel<'_>, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+    unsafe fn panel<K: Kind>(panel: &Panel<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
         // SAFETY: as the caller promises.
         unsafe { columns::<Self, _>(&mut Unpacked::<K>::new(panel), x, y) }
     }
@@ -135,43 +138,69 @@ impl Unit {
     }
 }
 
-/// Multiplies eight rows in blocks of `B` bytes with every column: where they lie if there are few
-/// columns, else unpacked; two groups are always unpacked.
+/// Multiplies groups of rows in blocks of `B` bytes with every column: where they lie if there are
+/// few columns, else unpacked; two groups are always unpacked.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
-    w: Eight<'_>,
-    x: Q8<'_>,
+    w: &Eights<'_>,
+    x: &Q8<'_>,
     panel: &mut Panel<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
+    let count = x.count();
+    let pairs = count >= I::PAIRS_FROM && panel.units() >= 2 * (x.len / UNIT);
     let few = match w.order {
-        Order::Tiles => y.len() <= 2 * I::COLUMNS,
+        Order::Tiles => count <= 2 * I::COLUMNS,
         // One pass: rows become tiles in each.
-        Order::Rows => y.len() <= 4 || y.len() == I::COLUMNS,
+        Order::Rows => count <= 4 || count == I::COLUMNS,
     };
-    if few && w.next.is_none() {
-        return match w.order {
-            Order::Tiles => columns::<I, _>(&mut Tiles::<T, B>::new(w.bytes), x, y),
-            Order::Rows => columns::<I, _>(&mut Rows::<T, B>::new(w.bytes, w.rows), x, y),
-        };
-    }
-    let groups = if w.next.is_some() { 2 } else { 1 };
-    for (group, w) in w.groups().enumerate() {
-        let place = Place { group, groups };
-        match w.order {
-            Order::Tiles => fill::<I, _>(Tiles::<T, B>::new(w.bytes), panel, place, x.len),
-            Order::Rows => fill::<I, _>(Rows::<T, B>::new(w.bytes, w.rows), panel, place, x.len),
+    if few && !pairs {
+        for (w, y) in w.groups().zip(y.chunks_exact_mut(count)) {
+            in_place::<I, T, B>(&w, x, y);
         }
+        return;
     }
-    // SAFETY: `I` is named only by the table that has its features.
-    unsafe { I::panel::<T>(panel, x, y) }
+    let most = if pairs { 2 } else { 1 };
+    for (w, y) in w.together(most).zip(y.chunks_mut(most * count)) {
+        let groups = y.len() / count;
+        for (group, w) in w.groups().enumerate() {
+            unpack::<I, T, B>(&w, panel, Place { group, groups }, x.len);
+        }
+        // SAFETY: `I` is named only by the table that has its features.
+        unsafe { I::panel::<T>(panel, x, y) }
+    }
+}
+
+/// Multiplies a group with every column, where it lies.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn in_place<I: Isa, T: Tile<B>, const B: usize>(w: &Eight<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
+    match w.order {
+        Order::Tiles => columns::<I, _>(&mut Tiles::<T, B>::new(w.bytes), x, y),
+        Order::Rows => columns::<I, _>(&mut Rows::<T, B>::new(w.bytes, w.rows), x, y),
+    }
+}
+
+/// Unpacks a group of rows of `len` weights to its place in a panel.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn unpack<I: Isa, T: Tile<B>, const B: usize>(
+    w: &Eight<'_>,
+    panel: &mut Panel<'_>,
+    place: Place,
+    len: usize,
+) {
+    match w.order {
+        Order::Tiles => fill::<I, _>(Tiles::<T, B>::new(w.bytes), panel, place, len),
+        Order::Rows => fill::<I, _>(Rows::<T, B>::new(w.bytes, w.rows), panel, place, len),
+    }
 }
 
 /// Multiplies a group with every column, as many in a pass as there are registers for.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn columns<I: Isa, S: Source>(w: &mut S, x: Q8<'_>, y: &mut [[f32; EIGHT]]) {
+pub(crate) fn columns<I: Isa, S: Source>(w: &mut S, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
     let mut first = 0;
     while I::COLUMNS == 8 && y.len() - first >= 8 {
         // SAFETY: `I` is named only by the table that has its features.
