@@ -11,6 +11,8 @@
 //! addp, twice          row 0          | row 1          | row 2   | row 3
 //! ```
 
+mod together;
+
 use crate::arm::column::{Column, Lanes, Run, activations, lanes};
 use crate::arm::pass::Lane;
 use crate::arm::product::Isa;
@@ -41,7 +43,23 @@ impl Isa for Sdot {
     }
 }
 
-pass!(Sdot, ["neon", "dotprod"]);
+pass!(Sdot, ["neon", "dotprod"], units);
+
+/// Adds the units of a block of eight: those that share bytes together, where there are registers
+/// enough for the sums of so many.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+fn units<'a, S: Source + 'a, const N: usize>(
+    block: &mut Block<N>,
+    w: &S::Block<'a>,
+    x: &[Run<'_, 8>; N],
+) {
+    match const { if S::ROWS || N * S::Kind::SHARE > 4 { 1 } else { S::Kind::SHARE } } {
+        1 => each::<S, N>(block, w, x),
+        2 => together::twos::<S, N>(block, w, x),
+        _ => together::fours::<S, N>(block, w, x),
+    }
+}
 
 /// Over how many lanes a row's total is spread.
 const fn spread(rows: bool) -> i32 {

@@ -44,7 +44,7 @@ impl Isa for Smmla {
     }
 }
 
-pass!(Smmla, ["neon", "dotprod", "i8mm"]);
+pass!(Smmla, ["neon", "dotprod", "i8mm"], each);
 
 /// Over how many lanes a row's total is spread.
 const fn spread(_rows: bool) -> i32 {

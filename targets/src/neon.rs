@@ -64,7 +64,7 @@ impl Isa for Smlal {
     }
 }
 
-pass!(Smlal, ["neon"]);
+pass!(Smlal, ["neon"], each);
 
 /// Over how many lanes a row's total is spread.
 const fn spread(_rows: bool) -> i32 {

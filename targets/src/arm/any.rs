@@ -99,7 +99,7 @@ impl<K: Kind> Source for Defined<'_, K> {
         (Scales { d: floats(&d), m: floats(&m) }, &self.block)
     }
 
-    fn scales<'a>((scales, _): &Self::Block<'a>) -> Scales
+    unsafe fn scales<'a>((scales, _): &Self::Block<'a>) -> Scales
     where
         Self: 'a,
     {
@@ -107,7 +107,9 @@ impl<K: Kind> Source for Defined<'_, K> {
     }
 
     #[target_feature(enable = "neon")]
-    unsafe fn unit<'a, Caller, const I: usize>((_, block): &Self::Block<'a>) -> Unit
+    unsafe fn unit<'a, Caller, const I: usize, const SHARE: usize>(
+        (_, block): &Self::Block<'a>,
+    ) -> Unit
     where
         Self: 'a,
     {

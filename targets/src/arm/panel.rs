@@ -84,7 +84,7 @@ impl<'p, I: Isa, K: Kind> Source for Unpacked<'p, I, K> {
     }
 
     #[inline]
-    fn scales<'a>((_, _, scales): &Block<'p>) -> Scales
+    unsafe fn scales<'a>((_, _, scales): &Block<'p>) -> Scales
     where
         Self: 'a,
     {
@@ -93,7 +93,7 @@ impl<'p, I: Isa, K: Kind> Source for Unpacked<'p, I, K> {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<'a, Caller, const U: usize>((q, s, _): &Block<'p>) -> Unit
+    unsafe fn unit<'a, Caller, const U: usize, const SHARE: usize>((q, s, _): &Block<'p>) -> Unit
     where
         Self: 'a,
     {
@@ -127,7 +127,9 @@ pub(super) fn fill<I: Isa, S: Source>(w: &mut S, panel: &mut Panel<'_>) {
     for b in 0..w.limit(panel.units() / S::Kind::UNITS) {
         // SAFETY: the CPU has the features because this function has them; `b` is below the limit.
         let block = unsafe { w.block::<(I, ())>(b) };
-        let (first, scales) = (b * S::Kind::UNITS, S::scales(&block));
+        let first = b * S::Kind::UNITS;
+        // SAFETY: the CPU has the features because this function has them.
+        let scales = unsafe { S::scales(&block) };
         store_floats(&mut panel.d[first], scales.d);
         if S::Kind::MIN {
             store_floats(&mut panel.m[first], scales.m);
@@ -157,7 +159,7 @@ fn put<'a, I: Isa, S: Source + 'a, const U: usize>(
 ) {
     let lanes = const { largest::<S::Kind>() <= I::PANEL_LANES };
     // SAFETY: the CPU has the features because this function has them.
-    let Unit { q, steps, n } = unsafe { S::unit::<(I, ()), U>(block) };
+    let Unit { q, steps, n } = unsafe { S::unit::<(I, ()), U, 1>(block) };
     let mut q = match (S::ROWS, I::PANEL_ROWS && !lanes, I::PANEL_PAIRS) {
         (true, _, true) => pairs_of_rows(q),
         (false, _, true) => pairs_of_groups(q),

@@ -12,9 +12,12 @@ pub(crate) struct Lane<const J: i32, const R: usize>;
 /// * `reduced::<S, N>(totals)`: totals with rows as lanes;
 /// * `spread(rows)`: over how many lanes a row's total is spread, by [`Source::ROWS`].
 ///
+/// `$units::<S, N>(block, w, x)` adds the units of a block of eight: `each`, one after the other, or
+/// a function of the instruction set.
+///
 /// [`Source::ROWS`]: crate::arm::source::Source::ROWS
 macro_rules! pass {
-    ($isa:ty, $features:tt) => {
+    ($isa:ty, $features:tt, $units:ident) => {
         with_features! { $features
             #[inline]
             fn pass<S: Source, const N: usize>(
@@ -69,10 +72,13 @@ macro_rules! pass {
                 // blocks below the limit.
                 let block = unsafe { w.block::<($isa, [(); N], Lane<J, R>)>(run * R + j) };
                 // SAFETY: the CPU has the features because this function has them.
-                let unit = unsafe { S::unit::<($isa, [(); N], Lane<J, R>), 0>(&block) };
+                let scales = unsafe { S::scales(&block) };
+                S::ahead(&block, 0);
+                // SAFETY: as above.
+                let unit = unsafe { S::unit::<($isa, [(); N], Lane<J, R>), 0, 1>(&block) };
                 let mut totals = begin::<N, J>(lanes);
                 products::<S, N, R, 2, Lane<J, R>>(&mut totals, &unit.q, x, j);
-                step::<S::Kind, N, J>(acc, &S::scales(&block), reduced::<S, N>(&totals), lanes);
+                step::<S::Kind, N, J>(acc, &scales, reduced::<S, N>(&totals), lanes);
                 outputs_in_order(acc);
             }
         }
@@ -90,15 +96,29 @@ macro_rules! pass {
                 // blocks below the limit.
                 let w = unsafe { w.block::<($isa, [(); N])>(b) };
                 let mut block = Block::new::<S::Kind>(x);
-                unit::<S, N, 0>(&mut block, &w, x);
-                unit::<S, N, 1>(&mut block, &w, x);
-                unit::<S, N, 2>(&mut block, &w, x);
-                unit::<S, N, 3>(&mut block, &w, x);
-                unit::<S, N, 4>(&mut block, &w, x);
-                unit::<S, N, 5>(&mut block, &w, x);
-                unit::<S, N, 6>(&mut block, &w, x);
-                unit::<S, N, 7>(&mut block, &w, x);
-                block.step::<S::Kind>(acc, &S::scales(&w), x);
+                $units::<S, N>(&mut block, &w, x);
+                // SAFETY: the CPU has the features because this function has them.
+                let scales = unsafe { S::scales(&w) };
+                block.step::<S::Kind>(acc, &scales, x);
+            }
+        }
+
+        with_features! { $features
+            /// Adds the units of a block, one after the other.
+            #[inline]
+            fn each<'a, S: Source + 'a, const N: usize>(
+                block: &mut Block<N>,
+                w: &S::Block<'a>,
+                x: &[Run<'_, 8>; N],
+            ) {
+                unit::<S, N, 0>(block, w, x);
+                unit::<S, N, 1>(block, w, x);
+                unit::<S, N, 2>(block, w, x);
+                unit::<S, N, 3>(block, w, x);
+                unit::<S, N, 4>(block, w, x);
+                unit::<S, N, 5>(block, w, x);
+                unit::<S, N, 6>(block, w, x);
+                unit::<S, N, 7>(block, w, x);
             }
         }
 
@@ -110,8 +130,9 @@ macro_rules! pass {
                 w: &S::Block<'a>,
                 x: &[Run<'_, 8>; N],
             ) {
+                S::ahead(w, I);
                 // SAFETY: the CPU has the features because this function has them.
-                let unit = unsafe { S::unit::<($isa, [(); N]), I>(w) };
+                let unit = unsafe { S::unit::<($isa, [(); N]), I, 1>(w) };
                 let spread = spread(S::ROWS) > 1;
                 if S::Kind::HALVES {
                     products::<S, N, 8, 0, [(); I]>(&mut block.totals, &unit.q, x, I);

@@ -37,17 +37,12 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<18> for Q4_0 {
     const FORMAT: Format = Format::Q4_0;
 
-    type Head = Scales;
+    type Head = ();
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn head<Caller>(tile: &[[u8; 18]; EIGHT]) -> Scales {
+    unsafe fn scales(tile: &[[u8; 18]; EIGHT]) -> Scales {
         Scales::of(halves(at(tile.as_flattened(), 0)))
-    }
-
-    #[inline]
-    fn scales(head: &Scales) -> Scales {
-        *head
     }
 
     #[inline]

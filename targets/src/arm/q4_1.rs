@@ -36,18 +36,13 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<20> for Q4_1 {
     const FORMAT: Format = Format::Q4_1;
 
-    type Head = Scales;
+    type Head = ();
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn head<Caller>(tile: &[[u8; 20]; EIGHT]) -> Scales {
+    unsafe fn scales(tile: &[[u8; 20]; EIGHT]) -> Scales {
         let tile = tile.as_flattened();
         Scales { d: halves(at(tile, 0)), m: halves(at(tile, 16)) }
-    }
-
-    #[inline]
-    fn scales(head: &Scales) -> Scales {
-        *head
     }
 
     #[inline]

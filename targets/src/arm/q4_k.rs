@@ -25,6 +25,7 @@ struct Q4_K;
 impl Kind for Q4_K {
     const LARGEST: i16 = 15;
     const UNITS: usize = 8;
+    const SHARE: usize = 2;
     const MIN: bool = true;
 }
 
@@ -47,18 +48,23 @@ impl Tile<144> for Q4_K {
     #[inline]
     #[target_feature(enable = "neon")]
     unsafe fn head<Caller>(tile: &[[u8; 144]; EIGHT]) -> Head {
-        Head::read::<Caller>(at(tile.as_flattened(), 0))
-    }
-
-    #[inline]
-    fn scales(head: &Head) -> Scales {
-        head.scales
+        Head::read::<Caller>(at(tile.as_flattened(), 32))
     }
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller, const I: usize>(head: &Head, q: Integers) -> Unit {
-        head.unit::<I>(q)
+    unsafe fn scales(tile: &[[u8; 144]; EIGHT]) -> Scales {
+        scales(at(tile.as_flattened(), 0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<Caller, const I: usize, const SHARE: usize>(
+        head: &Head,
+        _: &[[u8; 144]; EIGHT],
+        q: Integers,
+    ) -> Unit {
+        head.unit(I, SHARE, q)
     }
 
     #[inline]
@@ -74,23 +80,29 @@ impl Tile<144> for Q4_K {
     }
 }
 
-/// The head of a tile, which Q4_K and Q5_K share, taken apart.
+/// The scales and minima that tiles of Q4_K and Q5_K begin with.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn scales(bytes: &[u8; 32]) -> Scales {
+    let m = halves(at(bytes, 16)).map(|m| vnegq_f32(m));
+    Scales { d: halves(at(bytes, 0)), m }
+}
+
+/// The factors of a tile of Q4_K or Q5_K, taken apart.
+#[derive(Default)]
 pub(super) struct Head {
-    pub scales: Scales,
     /// Factors of scales and minima, `(units, 2, rows)`; after the last unit's come zeros.
-    six: [[[u8; EIGHT]; 2]; 9],
+    six: [[[u8; EIGHT]; 2]; 10],
 }
 
 impl Head {
-    /// Reads a head. A register holds two bytes of the factors, each of eight rows.
+    /// Reads factors. A register holds two bytes of them, each of eight rows.
     #[inline]
     #[target_feature(enable = "neon")]
-    pub(super) fn read<Caller>(bytes: &[u8; 128]) -> Self {
-        let d = halves(at(bytes, 0));
-        let m = halves(at(bytes, 16)).map(|m| vnegq_f32(m));
-        let mut head = Self { scales: Scales { d, m }, six: [[[0; EIGHT]; 2]; 9] };
+    pub(super) fn read<Caller>(bytes: &[u8; 96]) -> Self {
+        let mut head = Self { six: [[[0; EIGHT]; 2]; 10] };
         for two in 0..2 {
-            let [a, b, c] = [0, 32, 64].map(|start| load(at(bytes, 32 + start + two * 16)));
+            let [a, b, c] = [0, 32, 64].map(|start| load(at(bytes, start + two * 16)));
             let low = |v| vandq_u8(v, vdupq_n_u8(63));
             let high = |four, two| vorrq_u8(four, vshlq_n_u8::<4>(vshrq_n_u8::<6>(two)));
             head.put::<Caller>(two * 2, low(a), low(b));
@@ -111,11 +123,11 @@ impl Head {
         }
     }
 
-    /// `q` with the factors of unit `I`.
+    /// `q` with the factors of unit `i`, of which `share` are multiplied together.
     #[inline]
     #[target_feature(enable = "neon")]
-    pub(super) fn unit<const I: usize>(&self, q: Integers) -> Unit {
-        let [here, next] = [I, I + 1].map(|i| load(at(self.six[i].as_flattened(), 0)));
+    pub(super) fn unit(&self, i: usize, share: usize, q: Integers) -> Unit {
+        let [here, next] = [i, i + share].map(|i| load(at(self.six[i].as_flattened(), 0)));
         let steps = vreinterpretq_s16_u16(vsubl_u8(vget_low_u8(here), vget_low_u8(next)));
         let n = vreinterpretq_s16_u16(vmovl_high_u8(here));
         Unit { q, steps: [steps; 2], n: [n; 2] }

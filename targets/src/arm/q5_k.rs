@@ -9,7 +9,7 @@
 
 use super::lanes::at;
 use super::product::{Isa, product};
-use super::q4_k::Head;
+use super::q4_k::{Head, scales};
 use super::source::{Integers, Kind, Place, Scales, Tile, Unit};
 use crate::Panel;
 use crate::kernels::Eights;
@@ -25,6 +25,7 @@ struct Q5_K;
 impl Kind for Q5_K {
     const LARGEST: i16 = 31;
     const UNITS: usize = 8;
+    const SHARE: usize = 2;
     const MIN: bool = true;
 }
 
@@ -47,18 +48,23 @@ impl Tile<176> for Q5_K {
     #[inline]
     #[target_feature(enable = "neon")]
     unsafe fn head<Caller>(tile: &[[u8; 176]; EIGHT]) -> Head {
-        Head::read::<Caller>(at(tile.as_flattened(), 0))
-    }
-
-    #[inline]
-    fn scales(head: &Head) -> Scales {
-        head.scales
+        Head::read::<Caller>(at(tile.as_flattened(), 32))
     }
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller, const I: usize>(head: &Head, q: Integers) -> Unit {
-        head.unit::<I>(q)
+    unsafe fn scales(tile: &[[u8; 176]; EIGHT]) -> Scales {
+        scales(at(tile.as_flattened(), 0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<Caller, const I: usize, const SHARE: usize>(
+        head: &Head,
+        _: &[[u8; 176]; EIGHT],
+        q: Integers,
+    ) -> Unit {
+        head.unit(I, SHARE, q)
     }
 
     /// A shift with insertion joins nibble and bit; what else is in the byte goes.

@@ -14,8 +14,8 @@ use super::source::{Integers, Kind, Place, Scales, Tile, Unit};
 use crate::Panel;
 use crate::kernels::Eights;
 use core::arch::aarch64::{
-    int8x16_t, uint8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vextq_s8, vget_low_s8,
-    vreinterpretq_s8_u8, vshrq_n_u8, vsliq_n_u8, vsriq_n_u8, vsubl_high_s8, vsubl_s8,
+    int8x16_t, uint8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vextq_s8, vget_low_s8, vmovl_high_s8,
+    vmovl_s8, vreinterpretq_s8_u8, vshrq_n_u8, vsliq_n_u8, vsriq_n_u8, vsubl_high_s8, vsubl_s8,
 };
 use dram_quant::{EIGHT, Format, Q8};
 
@@ -26,6 +26,7 @@ impl Kind for Q6_K {
     const LARGEST: i16 = 63;
     const OFFSET: i8 = 32;
     const UNITS: usize = 8;
+    const SHARE: usize = 4;
     const HALVES: bool = true;
 }
 
@@ -40,43 +41,37 @@ pub(crate) fn multiply<I: Isa>(
     product::<I, Q6_K, 210>(w, x, panel, y);
 }
 
-/// The head of a tile.
-struct Head {
-    scales: Scales,
-    /// Of each half of each unit, `(units, 2, rows)`.
-    factors: [int8x16_t; 8],
-    /// The same from the second half on, after which zeros come.
-    next: [int8x16_t; 8],
-}
-
 impl Tile<210> for Q6_K {
     const FORMAT: Format = Format::Q6_K;
 
-    type Head = Head;
+    type Head = ();
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn head<Caller>(tile: &[[u8; 210]; EIGHT]) -> Head {
-        let tile = tile.as_flattened();
-        let mut factors = [vdupq_n_s8(0); 8];
-        let mut next = factors;
-        for i in 0..8 {
-            factors[i] = vreinterpretq_s8_u8(load(at(tile, 1536 + i * 16)));
-            next[i] = vreinterpretq_s8_u8(load(at(tile, 1544 + i * 16)));
+    unsafe fn scales(tile: &[[u8; 210]; EIGHT]) -> Scales {
+        Scales::of(halves(at(tile.as_flattened(), 1664)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<Caller, const I: usize, const SHARE: usize>(
+        (): &(),
+        tile: &[[u8; 210]; EIGHT],
+        q: Integers,
+    ) -> Unit {
+        // Of each half of each unit, `(units, 2, rows)`.
+        let factors: &[u8; 128] = near(at(tile.as_flattened(), 1536));
+        let here = vreinterpretq_s8_u8(load(at(factors, I * 16)));
+        if SHARE > 1 {
+            let steps = [vmovl_s8(vget_low_s8(here)), vmovl_high_s8(here)];
+            return Unit { steps, ..Unit::of(q) };
         }
-        next[7] = vextq_s8::<8>(factors[7], vdupq_n_s8(0));
-        Head { scales: Scales::of(halves(at(tile, 1664))), factors, next }
-    }
-
-    #[inline]
-    fn scales(head: &Head) -> Scales {
-        head.scales
-    }
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn unit<Caller, const I: usize>(head: &Head, q: Integers) -> Unit {
-        let (here, next) = (head.factors[I], head.next[I]);
+        // From the second half on; after the last come zeros.
+        let next = if I < 7 {
+            vreinterpretq_s8_u8(load(at(factors, I * 16 + 8)))
+        } else {
+            vextq_s8::<8>(here, vdupq_n_s8(0))
+        };
         let steps = [vsubl_s8(vget_low_s8(here), vget_low_s8(next)), vsubl_high_s8(here, next)];
         Unit { steps, ..Unit::of(q) }
     }

@@ -34,17 +34,12 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<34> for Q8_0 {
     const FORMAT: Format = Format::Q8_0;
 
-    type Head = Scales;
+    type Head = ();
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn head<Caller>(tile: &[[u8; 34]; EIGHT]) -> Scales {
+    unsafe fn scales(tile: &[[u8; 34]; EIGHT]) -> Scales {
         Scales::of(halves(at(tile.as_flattened(), 0)))
-    }
-
-    #[inline]
-    fn scales(head: &Scales) -> Scales {
-        *head
     }
 
     #[inline]

@@ -24,6 +24,8 @@ pub(crate) trait Kind {
     const OFFSET: i8 = 0;
     /// Units in a block, 1 or 8; eight have integer factors.
     const UNITS: usize = 1;
+    /// Units in turn that share bytes: 1, 2 or, with factors of halves, 4.
+    const SHARE: usize = 1;
     /// Whether each half of a unit has factors of its own.
     const HALVES: bool = false;
     /// Whether weights have a minimum.
@@ -54,8 +56,12 @@ pub(crate) type Integers = [[int8x16_t; 2]; 8];
 #[derive(Clone, Copy)]
 pub(crate) struct Unit {
     pub q: Integers,
-    /// How much larger the factor of the unit, or of each half, is than the next one of the block;
-    /// after the last comes 0. A lane a row; read where [`Kind::UNITS`] are several.
+    /// What the sums of the unit, or of each half, are multiplied with. A lane a row; read where
+    /// [`Kind::UNITS`] are several.
+    ///
+    /// It is how much larger the factor is than the next one of those sums that run on through the
+    /// block, after the last of which comes 0. Where `SHARE` units are multiplied together, sums
+    /// run on `SHARE` units later, or not at all if halves have factors.
     pub steps: [int16x8_t; 2],
     /// The factor of the minimum of the unit, or of each half; read where there are both.
     pub n: [int16x8_t; 2],
@@ -102,25 +108,36 @@ impl Place<'_> {
 pub(crate) trait Tile<const B: usize>: Kind {
     const FORMAT: Format;
 
-    /// What is taken out of a tile once for all its units: scales and factors.
-    type Head;
+    /// What is taken out of a tile once for all its units.
+    type Head: Default;
 
-    /// Takes it out; in a tile of which only the fields of one and two bytes were filled, too.
+    /// Takes it out. Of the tile this, [`Self::scales`] and [`Self::unit`] read only the fields of
+    /// one and two bytes.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn head<Caller>(tile: &[[u8; B]; EIGHT]) -> Self::Head;
+    unsafe fn head<Caller>(_: &[[u8; B]; EIGHT]) -> Self::Head {
+        Self::Head::default()
+    }
 
-    /// The scales of a block.
-    fn scales(head: &Self::Head) -> Scales;
-
-    /// `q` with the factors of unit `I`.
+    /// The scales of a tile.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn unit<Caller, const I: usize>(_: &Self::Head, q: Integers) -> Unit {
+    unsafe fn scales(tile: &[[u8; B]; EIGHT]) -> Scales;
+
+    /// `q` with the factors of unit `I` of a tile, of which `SHARE` are multiplied together.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn unit<Caller, const I: usize, const SHARE: usize>(
+        _: &Self::Head,
+        _: &[[u8; B]; EIGHT],
+        q: Integers,
+    ) -> Unit {
         // SAFETY: as above.
         unsafe { Unit::of(q) }
     }
@@ -175,17 +192,28 @@ pub(crate) trait Source {
     /// as many as it has returned at most.
     unsafe fn block<Caller>(&mut self, i: usize) -> Self::Block<'_>;
 
-    /// The scales of a block.
-    fn scales<'a>(block: &Self::Block<'a>) -> Scales
+    /// Asks for what will be needed some time after unit `i` of a block.
+    fn ahead<'a>(_: &Self::Block<'a>, _: usize)
     where
-        Self: 'a;
+        Self: 'a,
+    {
+    }
 
-    /// Unit `I` of a block.
+    /// The scales of a block.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
-    unsafe fn unit<'a, Caller, const I: usize>(block: &Self::Block<'a>) -> Unit
+    unsafe fn scales<'a>(block: &Self::Block<'a>) -> Scales
+    where
+        Self: 'a;
+
+    /// Unit `I` of a block, of which `SHARE` are multiplied together.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the features.
+    unsafe fn unit<'a, Caller, const I: usize, const SHARE: usize>(block: &Self::Block<'a>) -> Unit
     where
         Self: 'a;
 }
@@ -231,26 +259,37 @@ impl<'t, T: Tile<B>, const B: usize> Source for Tiles<'t, T, B> {
         (unsafe { T::head::<Caller>(tile) }, tile)
     }
 
+    /// One cache line of a few: CPUs see the stream and fetch the others themselves.
     #[inline]
-    fn scales<'a>((head, _): &Self::Block<'a>) -> Scales
+    fn ahead<'a>((_, tile): &Self::Block<'a>, i: usize)
     where
         Self: 'a,
     {
-        T::scales(head)
+        prefetch::<AHEAD>(&tile.as_flattened()[i * const { B * EIGHT / T::UNITS }..]);
     }
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<'a, Caller, const I: usize>((head, tile): &Self::Block<'a>) -> Unit
+    unsafe fn scales<'a>((_, tile): &Self::Block<'a>) -> Scales
     where
         Self: 'a,
     {
-        // One cache line of two or three: CPUs see the stream and fetch the others themselves.
-        prefetch::<AHEAD>(&tile.as_flattened()[I * const { B * EIGHT / T::UNITS }..]);
+        // SAFETY: the CPU has the features because this function has them.
+        unsafe { T::scales(tile) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<'a, Caller, const I: usize, const SHARE: usize>(
+        (head, tile): &Self::Block<'a>,
+    ) -> Unit
+    where
+        Self: 'a,
+    {
         // SAFETY: the CPU has the features because this function has them.
         let q = unsafe { T::groups::<Caller, I>(tile) };
         // SAFETY: as above.
-        unsafe { T::unit::<Caller, I>(head, q) }
+        unsafe { T::unit::<Caller, I, SHARE>(head, tile, q) }
     }
 }
 
@@ -283,7 +322,7 @@ impl<'r, T: Tile<B>, const B: usize> Source for Rows<'r, T, B> {
     const ROWS: bool = true;
 
     type Block<'a>
-        = (T::Head, [&'r [u8; B]; EIGHT])
+        = (T::Head, &'a [[u8; B]; EIGHT], [&'r [u8; B]; EIGHT])
     where
         Self: 'a;
 
@@ -307,20 +346,24 @@ impl<'r, T: Tile<B>, const B: usize> Source for Rows<'r, T, B> {
         // SAFETY: as above; the rows outlive this.
         let blocks = blocks.map(|block| unsafe { &*block });
         // SAFETY: the CPU has the features because this function has them.
-        (unsafe { T::head::<(Caller,)>(&self.scratch) }, blocks)
-    }
-
-    #[inline]
-    fn scales<'a>((head, _): &Self::Block<'a>) -> Scales
-    where
-        Self: 'a,
-    {
-        T::scales(head)
+        (unsafe { T::head::<(Caller,)>(&self.scratch) }, &self.scratch, blocks)
     }
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn unit<'a, Caller, const I: usize>((head, blocks): &Self::Block<'a>) -> Unit
+    unsafe fn scales<'a>((_, scratch, _): &Self::Block<'a>) -> Scales
+    where
+        Self: 'a,
+    {
+        // SAFETY: the CPU has the features because this function has them.
+        unsafe { T::scales(scratch) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn unit<'a, Caller, const I: usize, const SHARE: usize>(
+        (head, scratch, blocks): &Self::Block<'a>,
+    ) -> Unit
     where
         Self: 'a,
     {
@@ -331,6 +374,6 @@ impl<'r, T: Tile<B>, const B: usize> Source for Rows<'r, T, B> {
             *q = unsafe { T::pair::<(Caller,), I>(place) };
         }
         // SAFETY: as above.
-        unsafe { T::unit::<(Caller,), I>(head, q) }
+        unsafe { T::unit::<(Caller,), I, SHARE>(head, scratch, q) }
     }
 }

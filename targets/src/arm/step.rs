@@ -16,7 +16,8 @@ use core::arch::aarch64::{
     float32x4_t, int16x4_t, int16x8_t, int32x4_t, vaddq_s32, vcvtq_f32_s32, vdup_n_s16,
     vdupq_laneq_s32, vdupq_n_f32, vdupq_n_s16, vdupq_n_s32, vfmaq_f32, vfmaq_laneq_f32,
     vget_high_s16, vget_low_s16, vmlal_laneq_s16, vmlaq_s32, vmovl_high_s16, vmovl_s16,
-    vmulq_laneq_f32, vmulq_n_f32, vreinterpretq_f32_s32, vreinterpretq_s32_f32, vsubq_f32,
+    vmull_high_lane_s16, vmull_lane_s16, vmulq_laneq_f32, vmulq_n_f32, vreinterpretq_f32_s32,
+    vreinterpretq_s32_f32, vsubq_f32,
 };
 use dram_quant::EIGHT;
 
@@ -102,6 +103,28 @@ impl<const N: usize> Block<N> {
         }
     }
 
+    /// What the products of each half of a unit begin with: the offset times its sum, taken off.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(crate) fn begins<K: Kind>(&self) -> [[int32x4_t; 4]; N] {
+        let mut begins = [[vdupq_n_s32(0); 4]; N];
+        if K::OFFSET == 0 {
+            return begins;
+        }
+        let offset = lanes::opaque(vdup_n_s16(-i16::from(K::OFFSET)));
+        for (begins, [first, last]) in begins.iter_mut().zip(self.x) {
+            let four = |x, high| {
+                if high {
+                    vmull_high_lane_s16::<0>(x, offset)
+                } else {
+                    vmull_lane_s16::<0>(vget_low_s16(x), offset)
+                }
+            };
+            *begins = [four(first, false), four(first, true), four(last, false), four(last, true)];
+        }
+        begins
+    }
+
     /// Takes off the offset times the sum of half `half` of all.
     #[inline]
     #[target_feature(enable = "neon")]
@@ -174,6 +197,19 @@ impl<const N: usize> Block<N> {
                 }
             }
         }
+    }
+}
+
+/// Lane `lane` of 16, a constant, in every lane.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(crate) fn spread_lane(x: &[int32x4_t; 4], lane: usize) -> int32x4_t {
+    let x = x[lane / 4];
+    match lane % 4 {
+        0 => vdupq_laneq_s32::<0>(x),
+        1 => vdupq_laneq_s32::<1>(x),
+        2 => vdupq_laneq_s32::<2>(x),
+        _ => vdupq_laneq_s32::<3>(x),
     }
 }
 
