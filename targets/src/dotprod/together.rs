@@ -182,16 +182,6 @@ fn unit<'a, S: Source + 'a, const I: usize, const SHARE: usize, Caller>(w: &S::B
     unsafe { S::unit::<(Sdot, Caller), I, SHARE>(w) }
 }
 
-/// Half `half` of unit `i` of each column.
-#[inline]
-#[target_feature(enable = "neon,dotprod")]
-fn halves<const N: usize>(x: &[Run<'_, 8>; N], i: usize, half: usize) -> [int8x16_t; N] {
-    match half {
-        0 => activations::<N, 8, 0>(x, i),
-        _ => activations::<N, 8, 1>(x, i),
-    }
-}
-
 /// Totals of groups, whose lanes are rows already.
 fn reduced<const N: usize>(totals: &Totals<N>) -> Sums<N> {
     totals.map(|[first, last, ..]| [first, last])

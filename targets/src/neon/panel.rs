@@ -106,7 +106,7 @@ fn pass<K: Kind, const N: usize>(
     let mut acc = [[[vdupq_n_f32(0.0); 2]; 2]; N];
     let mut places = [x.q.as_ptr(); N];
     for (c, place) in places.iter_mut().enumerate() {
-        *place = x.columns(first + c, 1).q.as_ptr();
+        *place = x.q[(first + c) * x.len..].as_ptr();
     }
     if K::UNITS == 1 {
         let x = Column::<1>::of::<N>(x, first, 0, blocks);
