@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 use dram_quant::{EIGHT, MAX_BYTES, MAX_UNITS, Order, Q8, UNIT, Unpacked, untile};
 
 /// Signed bytes; in blocks of several units, halves have factors.
-struct Any<const UNITS: usize, const MIN: bool>;
+pub(super) struct Any<const UNITS: usize, const MIN: bool>;
 
 impl<const UNITS: usize, const MIN: bool> Kind for Any<UNITS, MIN> {
     const LARGEST: i16 = 128;

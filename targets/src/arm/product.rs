@@ -81,7 +81,7 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
             unpack::<I, T, B>(&w, &mut part(panel, group, x.len / UNIT));
         }
         // SAFETY: `I` is named only by the table that has its features.
-        unsafe { I::panel::<T>(panel, x, y) }
+        unsafe { I::panel::<T::Panel>(panel, x, y) }
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<18> for Q4_0 {
     const FORMAT: Format = Format::Q4_0;
 
+    type Panel = Self;
     type Head = ();
 
     #[inline]

@@ -36,6 +36,7 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<20> for Q4_1 {
     const FORMAT: Format = Format::Q4_1;
 
+    type Panel = Self;
     type Head = ();
 
     #[inline]

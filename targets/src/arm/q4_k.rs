@@ -43,6 +43,7 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<144> for Q4_K {
     const FORMAT: Format = Format::Q4_K;
 
+    type Panel = Self;
     type Head = Head;
 
     #[inline]

@@ -43,6 +43,7 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<176> for Q5_K {
     const FORMAT: Format = Format::Q5_K;
 
+    type Panel = Self;
     type Head = Head;
 
     #[inline]

@@ -44,6 +44,7 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<210> for Q6_K {
     const FORMAT: Format = Format::Q6_K;
 
+    type Panel = Self;
     type Head = ();
 
     #[inline]

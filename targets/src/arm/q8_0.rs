@@ -5,6 +5,7 @@
 //!                 | 8 x d   | 8 groups  |
 //! ```
 
+use super::any::Any;
 use super::lanes::{at, halves};
 use super::product::{Isa, product};
 use super::source::{Kind, Place, Scales, Tile};
@@ -34,6 +35,7 @@ pub(crate) fn multiply<I: Isa>(
 impl Tile<34> for Q8_0 {
     const FORMAT: Format = Format::Q8_0;
 
+    type Panel = Any<1, false>;
     type Head = ();
 
     #[inline]

@@ -108,6 +108,9 @@ impl Place<'_> {
 pub(crate) trait Tile<const B: usize>: Kind {
     const FORMAT: Format;
 
+    /// What panels of it are multiplied as: of formats whose panels are alike, one.
+    type Panel: Kind;
+
     /// What is taken out of a tile once for all its units.
     type Head: Default;
 
