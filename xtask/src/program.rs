@@ -70,6 +70,8 @@ pub(crate) fn build(triple: &Triple, linking: Linking) -> Outcome<PathBuf> {
 pub(crate) fn build_with(triple: &Triple, linking: Linking, more: &str) -> Outcome<PathBuf> {
     let line = format!("rustc --profile dist -p dram-cli --bin dram {more}");
     let mut cargo = triple.cargo(&line)?;
+    // A panic ends the program: nobody reads how to unwind from it.
+    cargo.env(triple.variable("RUSTFLAGS"), "-Cforce-unwind-tables=no");
     let folder = workspace().join("target/dist").join(&triple.name);
     let folder = match linking {
         Linking::Dynamic => folder,
