@@ -14,10 +14,11 @@
 mod together;
 
 use crate::arm::column::{Column, Lanes, Run, activations, lanes};
+use crate::arm::lanes::opaque;
 use crate::arm::pass::Lane;
 use crate::arm::product::Isa;
 use crate::arm::source::{Integers, Kind, Source};
-use crate::arm::step::{Block, Outputs, Sums, Totals, begin, outputs_in_order, step, store};
+use crate::arm::step::{Block, Outputs, Products, Sums, Totals, outputs_in_order, step, store};
 use core::arch::aarch64::{int8x16_t, int32x4_t, vdupq_n_f32, vpaddq_s32};
 use core::arch::asm;
 use dram_quant::{EIGHT, Q8, UNIT};
@@ -34,7 +35,7 @@ impl Isa for Sdot {
     #[inline]
     #[target_feature(enable = "neon,dotprod")]
     unsafe fn pass<S: Source, const N: usize>(
-        w: &mut S,
+        w: &S,
         x: &Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
@@ -61,9 +62,9 @@ fn units<'a, S: Source + 'a, const N: usize>(
     }
 }
 
-/// Over how many lanes a row's total is spread.
-const fn spread(rows: bool) -> i32 {
-    if rows { 4 } else { 1 }
+/// Whether a row's total is spread over lanes.
+const fn spread(rows: bool) -> bool {
+    rows
 }
 
 /// Adds the products of half `HALF` of unit `i`, or of both.
@@ -132,7 +133,8 @@ fn reduced<S: Source, const N: usize>(totals: &Totals<N>) -> Sums<N> {
         let [a, b, c, d, e, f, g, h] = *totals;
         *sums = if S::ROWS {
             let first = vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d));
-            [first, vpaddq_s32(vpaddq_s32(e, f), vpaddq_s32(g, h))]
+            // Else the compiler takes the additions apart.
+            [first, vpaddq_s32(vpaddq_s32(e, f), vpaddq_s32(g, h))].map(|sums| opaque(sums))
         } else {
             [a, b]
         };

@@ -15,7 +15,7 @@ use crate::arm::column::{Column, Lanes, Run, activations, lanes};
 use crate::arm::pass::Lane;
 use crate::arm::product::Isa;
 use crate::arm::source::{Integers, Kind, Source};
-use crate::arm::step::{Block, Outputs, Sums, Totals, begin, outputs_in_order, step, store};
+use crate::arm::step::{Block, Outputs, Products, Sums, Totals, outputs_in_order, step, store};
 use crate::arm::tile::zip;
 use crate::dotprod::Sdot;
 use core::arch::aarch64::{int8x16_t, int32x4_t, vdupq_n_f32, vuzp1q_s32, vuzp2q_s32};
@@ -35,7 +35,7 @@ impl Isa for Smmla {
     #[inline]
     #[target_feature(enable = "neon,dotprod,i8mm")]
     unsafe fn pass<S: Source, const N: usize>(
-        w: &mut S,
+        w: &S,
         x: &Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
@@ -46,9 +46,9 @@ impl Isa for Smmla {
 
 pass!(Smmla, ["neon", "dotprod", "i8mm"], each);
 
-/// Over how many lanes a row's total is spread.
-const fn spread(_rows: bool) -> i32 {
-    1
+/// Whether a row's total is spread over lanes.
+const fn spread(_rows: bool) -> bool {
+    false
 }
 
 /// Adds the products of half `HALF` of unit `i`, or of both.

@@ -22,7 +22,7 @@ use crate::arm::panel::largest;
 use crate::arm::pass::Lane;
 use crate::arm::product::{Isa, panel_product};
 use crate::arm::source::{Integers, Kind, Source};
-use crate::arm::step::{Block, Outputs, Sums, Totals, begin, outputs_in_order, step, store};
+use crate::arm::step::{Block, Outputs, Products, Sums, Totals, outputs_in_order, step, store};
 use core::arch::aarch64::{
     int8x16_t, int16x8_t, int32x4_t, vaddq_s32, vdupq_laneq_s32, vdupq_n_f32, vdupq_n_s16,
     vdupq_n_s32, vget_low_s8, vmlal_high_s8, vmlal_s8, vmull_s8, vpadalq_s16, vpaddlq_s16,
@@ -45,7 +45,7 @@ impl Isa for Smlal {
     #[inline]
     #[target_feature(enable = "neon")]
     unsafe fn pass<S: Source, const N: usize>(
-        w: &mut S,
+        w: &S,
         x: &Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
@@ -66,9 +66,9 @@ impl Isa for Smlal {
 
 pass!(Smlal, ["neon"], each);
 
-/// Over how many lanes a row's total is spread.
-const fn spread(_rows: bool) -> i32 {
-    1
+/// Whether a row's total is spread over lanes.
+const fn spread(_rows: bool) -> bool {
+    false
 }
 
 /// Totals with rows as lanes.

@@ -48,7 +48,7 @@ fn unpacked<I: Isa, K: Kind>(
         for (group, w) in w.groups().enumerate() {
             let block = [[Unpacked::ZERO; MAX_UNITS]; EIGHT];
             let panel = &mut part(panel, group, x.len / UNIT);
-            fill::<I, _>(&mut Defined::<K> { w, block, kind: PhantomData }, panel);
+            fill::<I, _>(&Defined::<K> { w, block, kind: PhantomData }, panel);
         }
         // SAFETY: `I` is named only by the table that has its features.
         unsafe { I::panel::<K>(panel, x, y) }
@@ -73,8 +73,9 @@ impl<K: Kind> Source for Defined<'_, K> {
     where
         Self: 'a;
 
-    fn limit(&mut self, blocks: usize) -> usize {
-        blocks.min(self.w.bytes.len() / self.w.rows / self.w.format.bytes())
+    fn limit(&self, blocks: usize) -> (Self, usize) {
+        let all = self.w.bytes.len() / self.w.rows / self.w.format.bytes();
+        (Self { ..*self }, blocks.min(all))
     }
 
     #[target_feature(enable = "neon")]

@@ -116,26 +116,23 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// Of the first units, four or one; a sum begins in `parts` lanes at once.
+    /// Of the first units, four or one.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn of<K: Kind, const R: usize>(x: &Run<'_, R>, parts: i32) -> Self {
+    fn of<K: Kind, const R: usize>(x: &Run<'_, R>) -> Self {
         let mut begin = vreinterpretq_s32_f32(vdupq_n_f32(BIG));
-        if parts != 1 {
-            begin = vdupq_n_s32(BIG.to_bits().cast_signed() / parts);
-        }
         if let (Some(d), Some(ds), Some(four)) =
             (x.d.first_chunk(), x.ds.first_chunk(), x.sums.first_chunk())
         {
             if K::OFFSET != 0 {
                 let four = vpaddlq_s16(sums(four));
-                begin = vmlaq_n_s32(begin, four, -i32::from(K::OFFSET) / parts);
+                begin = vmlaq_n_s32(begin, four, -i32::from(K::OFFSET));
             }
             return Self { d: four_floats(d), ds: four_floats(ds), begin };
         }
         if K::OFFSET != 0 {
             let sum = i32::from(x.sums[0][0]) + i32::from(x.sums[0][1]);
-            begin = vmlaq_n_s32(begin, vdupq_n_s32(sum), -i32::from(K::OFFSET) / parts);
+            begin = vmlaq_n_s32(begin, vdupq_n_s32(sum), -i32::from(K::OFFSET));
         }
         Self { d: vdupq_n_f32(x.d[0]), ds: vdupq_n_f32(x.ds[0]), begin }
     }
@@ -144,13 +141,10 @@ impl Lanes {
 /// The lanes of each column.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(crate) fn lanes<K: Kind, const N: usize, const R: usize>(
-    x: &[Run<'_, R>; N],
-    parts: i32,
-) -> [Lanes; N] {
-    let mut lanes = [Lanes::of::<K, R>(&x[0], parts); N];
+pub(crate) fn lanes<K: Kind, const N: usize, const R: usize>(x: &[Run<'_, R>; N]) -> [Lanes; N] {
+    let mut lanes = [Lanes::of::<K, R>(&x[0]); N];
     for c in 1..N {
-        lanes[c] = Lanes::of::<K, R>(&x[c], parts);
+        lanes[c] = Lanes::of::<K, R>(&x[c]);
     }
     lanes
 }

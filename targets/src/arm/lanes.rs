@@ -1,7 +1,7 @@
 //! Loads and stores: the only unsafe operations that formats need.
 
 use core::arch::aarch64::{
-    float32x4_t, int8x16_t, int8x16x4_t, int16x4_t, int16x8_t, int32x4_t, uint8x16_t, uint16x8_t,
+    float32x4_t, int8x16_t, int8x16x4_t, int16x8_t, int32x4_t, uint8x16_t, uint16x8_t,
     vcvt_f32_f16, vcvt_high_f32_f16, vfmaq_n_f32, vget_low_f16, vld1q_f32, vld1q_s8, vld1q_s16,
     vld1q_u8, vld1q_u16, vld4q_dup_s8, vreinterpretq_f16_u16, vreinterpretq_s8_u8, vst1q_f32,
     vst1q_s16, vst1q_u8,
@@ -26,6 +26,32 @@ pub(super) fn load(bytes: &[u8; 16]) -> uint8x16_t {
 #[target_feature(enable = "neon")]
 pub(super) fn group(bytes: &[u8; 32]) -> [uint8x16_t; 2] {
     [load(at(bytes, 0)), load(at(bytes, 16))]
+}
+
+/// In every lane the two bytes at `offset` of a block, whose address becomes what it does in
+/// [`load_lane`].
+///
+/// # Safety
+///
+/// The two bytes must be readable.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn load_lanes<const B: usize>(
+    block: &mut *const [u8; B],
+    offset: usize,
+) -> uint16x8_t {
+    let (v, mut place);
+    place = block.cast::<u8>().wrapping_add(offset);
+    // SAFETY: the two bytes are readable, as the caller promises; the load needs no alignment.
+    unsafe {
+        asm!(
+            "ld1r {{{v:v}.8h}}, [{place}], #2",
+            v = lateout(vreg) v, place = inout(reg) place,
+            options(pure, readonly, nostack, preserves_flags)
+        );
+    }
+    *block = place.wrapping_sub(offset + 2).cast();
+    v
 }
 
 /// `v` with lane `LANE` from the two bytes at `offset` of a block, whose address is afterwards one
@@ -193,10 +219,27 @@ pub(crate) fn in_order(v: int32x4_t) -> int32x4_t {
     v
 }
 
+/// The first `N` bits of each byte of `high`, then those of `low`. Of the intrinsic for it the
+/// compiler makes more instructions.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn shift_in<const N: i32>(high: uint8x16_t, low: uint8x16_t) -> uint8x16_t {
+    let mut both = high;
+    // SAFETY: an operation on registers, which the CPU has because this function has its feature.
+    unsafe {
+        asm!(
+            "sri {both:v}.16b, {low:v}.16b, {n}",
+            both = inout(vreg) both, low = in(vreg) low, n = const N,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    both
+}
+
 /// What the compiler knows nothing about, so that it keeps the instructions as they are written.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn opaque(v: int16x4_t) -> int16x4_t {
+pub(crate) fn opaque(v: int32x4_t) -> int32x4_t {
     let mut v = v;
     // SAFETY: there is no instruction.
     unsafe { asm!("/* {0:v} */", inout(vreg) v, options(pure, nomem, nostack, preserves_flags)) };

@@ -67,12 +67,12 @@ impl<'p, I: Isa, K: Kind> Source for Unpacked<'p, I, K> {
         Self: 'a;
 
     #[inline]
-    fn limit(&mut self, blocks: usize) -> usize {
+    fn limit(&self, blocks: usize) -> (Self, usize) {
         let blocks = blocks.min(self.q.len() / K::UNITS);
         let units = blocks * K::UNITS;
-        (self.q, self.d) = (&self.q[..units], &self.d[..units]);
-        (self.m, self.s) = (&self.m[..units], &self.s[..units]);
-        blocks
+        let (q, d) = (&self.q[..units], &self.d[..units]);
+        let (m, s) = (&self.m[..units], &self.s[..units]);
+        (Self { q, d, m, s, kind: PhantomData }, blocks)
     }
 
     #[inline]
@@ -123,8 +123,9 @@ impl<'p, I: Isa, K: Kind> Source for Unpacked<'p, I, K> {
 /// Unpacks eight rows.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn fill<I: Isa, S: Source>(w: &mut S, panel: &mut Panel<'_>) {
-    for b in 0..w.limit(panel.units() / S::Kind::UNITS) {
+pub(super) fn fill<I: Isa, S: Source>(w: &S, panel: &mut Panel<'_>) {
+    let (mut w, blocks) = w.limit(panel.units() / S::Kind::UNITS);
+    for b in 0..blocks {
         // SAFETY: the CPU has the features because this function has them; `b` is below the limit.
         let block = unsafe { w.block::<(I, ())>(b) };
         let first = b * S::Kind::UNITS;

@@ -10,7 +10,8 @@ pub(crate) struct Lane<const J: i32, const R: usize>;
 /// * `products::<S, N, R, HALF, Caller>(totals, q, x, i)`: adds the products of half `HALF` of unit
 ///   `i` of each column, or of both if that is 2;
 /// * `reduced::<S, N>(totals)`: totals with rows as lanes;
-/// * `spread(rows)`: over how many lanes a row's total is spread, by [`Source::ROWS`].
+/// * `spread(rows)`: whether a row's total is spread over the lanes of a register of its own, by
+///   [`Source::ROWS`].
 ///
 /// `$units::<S, N>(block, w, x)` adds the units of a block of eight: `each`, one after the other, or
 /// a function of the instruction set.
@@ -21,28 +22,29 @@ macro_rules! pass {
         with_features! { $features
             #[inline]
             fn pass<S: Source, const N: usize>(
-                w: &mut S,
+                w: &S,
                 x: &Q8<'_>,
                 first: usize,
                 y: &mut [[f32; EIGHT]],
             ) {
-                let blocks = w.limit(x.len / UNIT / S::Kind::UNITS);
+                let (mut w, blocks) = w.limit(x.len / UNIT / S::Kind::UNITS);
                 let mut acc = [[vdupq_n_f32(0.0); 2]; N];
                 if S::Kind::UNITS > 1 {
                     let x = Column::<8>::of::<N>(x, first, 0, blocks);
                     for b in 0..blocks {
-                        eight::<S, N>(&mut acc, w, b, &Column::runs(&x, b));
+                        eight::<S, N>(&mut acc, &mut w, b, &Column::runs(&x, b));
                     }
                     return store(y, acc);
                 }
+                let mut sums = Products::new();
                 let fours = Column::<4>::of::<N>(x, first, 0, blocks / 4);
                 for b in 0..blocks / 4 {
                     let x = Column::runs(&fours, b);
-                    let lanes = lanes::<S::Kind, N, 4>(&x, spread(S::ROWS));
-                    one::<S, N, 4, 0>(&mut acc, w, b, &x, &lanes);
-                    one::<S, N, 4, 1>(&mut acc, w, b, &x, &lanes);
-                    one::<S, N, 4, 2>(&mut acc, w, b, &x, &lanes);
-                    one::<S, N, 4, 3>(&mut acc, w, b, &x, &lanes);
+                    let lanes = lanes::<S::Kind, N, 4>(&x);
+                    one::<S, N, 4, 0>(&mut acc, &mut sums, &mut w, b, &x, &lanes);
+                    one::<S, N, 4, 1>(&mut acc, &mut sums, &mut w, b, &x, &lanes);
+                    one::<S, N, 4, 2>(&mut acc, &mut sums, &mut w, b, &x, &lanes);
+                    one::<S, N, 4, 3>(&mut acc, &mut sums, &mut w, b, &x, &lanes);
                 }
                 if blocks % 4 == 0 {
                     return store(y, acc);
@@ -50,8 +52,9 @@ macro_rules! pass {
                 let rest = Column::<1>::of::<N>(x, first, blocks / 4 * 4, blocks % 4);
                 for b in 0..blocks % 4 {
                     let x = Column::runs(&rest, b);
-                    let lanes = lanes::<S::Kind, N, 1>(&x, spread(S::ROWS));
-                    one::<S, N, 1, 0>(&mut acc, w, blocks / 4 * 4 + b, &x, &lanes);
+                    let lanes = lanes::<S::Kind, N, 1>(&x);
+                    let b = blocks / 4 * 4 + b;
+                    one::<S, N, 1, 0>(&mut acc, &mut sums, &mut w, b, &x, &lanes);
                 }
                 store(y, acc);
             }
@@ -62,6 +65,7 @@ macro_rules! pass {
             #[inline]
             fn one<S: Source, const N: usize, const R: usize, const J: i32>(
                 acc: &mut Outputs<N>,
+                sums: &mut Products<N>,
                 w: &mut S,
                 run: usize,
                 x: &[Run<'_, R>; N],
@@ -76,9 +80,10 @@ macro_rules! pass {
                 S::ahead(&block, 0);
                 // SAFETY: as above.
                 let unit = unsafe { S::unit::<($isa, [(); N], Lane<J, R>), 0, 1>(&block) };
-                let mut totals = begin::<N, J>(lanes);
-                products::<S, N, R, 2, Lane<J, R>>(&mut totals, &unit.q, x, j);
-                step::<S::Kind, N, J>(acc, &scales, reduced::<S, N>(&totals), lanes);
+                sums.begin::<J>(spread(S::ROWS), lanes);
+                products::<S, N, R, 2, Lane<J, R>>(&mut sums.totals, &unit.q, x, j);
+                let sums = sums.end::<J>(spread(S::ROWS), reduced::<S, N>(&sums.totals), lanes);
+                step::<S::Kind, N, J>(acc, &scales, sums, lanes);
                 outputs_in_order(acc);
             }
         }
@@ -133,7 +138,7 @@ macro_rules! pass {
                 S::ahead(w, I);
                 // SAFETY: the CPU has the features because this function has them.
                 let unit = unsafe { S::unit::<($isa, [(); N]), I, 1>(w) };
-                let spread = spread(S::ROWS) > 1;
+                let spread = spread(S::ROWS);
                 if S::Kind::HALVES {
                     products::<S, N, 8, 0, [(); I]>(&mut block.totals, &unit.q, x, I);
                     block.offset::<S::Kind>(spread, 2 * I);

@@ -38,7 +38,7 @@ pub(crate) trait Isa {
     ///
     /// The CPU must have the features.
     unsafe fn pass<S: Source, const N: usize>(
-        w: &mut S,
+        w: &S,
         x: &Q8<'_>,
         first: usize,
         y: &mut [[f32; EIGHT]],
@@ -105,9 +105,9 @@ fn few<I: Isa>(order: Order) -> usize {
 fn in_place<I: Isa, T: Tile<B>, const B: usize>(w: &Eight<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
     let blocks = w.bytes.as_chunks().0;
     match w.order {
-        Order::Tiles => pass::<I, _>(&mut Tiles::<T, B>::new(blocks), x, 0, y),
+        Order::Tiles => pass::<I, _>(&Tiles::<T, B>::new(blocks), x, 0, y),
         // SAFETY: `I` is named only by the table that has its features.
-        Order::Rows => unsafe { I::pass::<_, 1>(&mut Rows::<T, B>::new(blocks, w.rows), x, 0, y) },
+        Order::Rows => unsafe { I::pass::<_, 1>(&Rows::<T, B>::new(blocks, w.rows), x, 0, y) },
     }
 }
 
@@ -117,8 +117,8 @@ fn in_place<I: Isa, T: Tile<B>, const B: usize>(w: &Eight<'_>, x: &Q8<'_>, y: &m
 fn unpack<I: Isa, T: Tile<B>, const B: usize>(w: &Eight<'_>, panel: &mut Panel<'_>) {
     let blocks = w.bytes.as_chunks().0;
     match w.order {
-        Order::Tiles => fill::<I, _>(&mut Tiles::<T, B>::new(blocks), panel),
-        Order::Rows => fill::<I, _>(&mut Rows::<T, B>::new(blocks, w.rows), panel),
+        Order::Tiles => fill::<I, _>(&Tiles::<T, B>::new(blocks), panel),
+        Order::Rows => fill::<I, _>(&Rows::<T, B>::new(blocks, w.rows), panel),
     }
 }
 
@@ -131,7 +131,7 @@ pub(crate) fn panel_product<I: Isa, K: Kind>(
     y: &mut [[f32; EIGHT]],
 ) {
     for (group, y) in y.chunks_mut(x.count()).enumerate() {
-        columns::<I, _>(&mut Unpacked::<I, K>::new(panel, group * (x.len / UNIT)), x, y);
+        columns::<I, _>(&Unpacked::<I, K>::new(panel, group * (x.len / UNIT)), x, y);
     }
 }
 
@@ -139,7 +139,7 @@ pub(crate) fn panel_product<I: Isa, K: Kind>(
 /// in rows.
 #[inline]
 #[target_feature(enable = "neon")]
-fn columns<I: Isa, S: Source>(w: &mut S, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
+fn columns<I: Isa, S: Source>(w: &S, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
     let most = if S::ROWS { 2 } else { I::COLUMNS };
     for (c, y) in y.chunks_mut(most).enumerate() {
         pass::<I, S>(w, x, c * most, y);
@@ -149,7 +149,7 @@ fn columns<I: Isa, S: Source>(w: &mut S, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
 /// Multiplies with the columns from `first` on, as many as a pass takes at most.
 #[inline]
 #[target_feature(enable = "neon")]
-fn pass<I: Isa, S: Source>(w: &mut S, x: &Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
+fn pass<I: Isa, S: Source>(w: &S, x: &Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
     let four = const { I::COLUMNS == 4 && !S::ROWS };
     match y.len() {
         // SAFETY: `I` is named only by the table that has its features.

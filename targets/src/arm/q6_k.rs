@@ -8,7 +8,7 @@
 //! Units 0 to 3 take their nibbles from groups 0, 8, 0, 8 and on, their high bits from group 0 and
 //! on; units 4 to 7 likewise from groups 16 and 8 on.
 
-use super::lanes::{at, group, halves, load, near};
+use super::lanes::{at, group, halves, load, near, shift_in};
 use super::product::{Isa, product};
 use super::source::{Integers, Kind, Place, Scales, Tile, Unit};
 use crate::Panel;
@@ -85,7 +85,7 @@ impl Tile<210> for Q6_K {
         let twos: &[u8; 256] = near(at(tile, 1024 + I / 4 * 256));
         let mut q = [[vdupq_n_s8(0); 2]; 8];
         for (g, q) in q.iter_mut().enumerate() {
-            *q = joined::<I>(group(at(nibbles, g * 32)), group(at(twos, g * 32)));
+            *q = joined::<I, true>(group(at(nibbles, g * 32)), group(at(twos, g * 32)));
         }
         q
     }
@@ -93,21 +93,25 @@ impl Tile<210> for Q6_K {
     #[inline]
     #[target_feature(enable = "neon")]
     unsafe fn pair<Caller, const I: usize>(row: Place<'_>) -> [int8x16_t; 2] {
-        joined::<I>(row.at((I / 4 * 2 + I % 2) * 32), row.at(128 + I / 4 * 32))
+        joined::<I, false>(row.at((I / 4 * 2 + I % 2) * 32), row.at(128 + I / 4 * 32))
     }
 }
 
 /// The integers of unit `I`: a shift with insertion joins nibbles and high bits, and what else is
-/// in the bytes goes.
+/// in the bytes goes. Where units are `SHARED`, they have registers and shifts in common.
 #[inline]
 #[target_feature(enable = "neon")]
-fn joined<const I: usize>(nibbles: [uint8x16_t; 2], twos: [uint8x16_t; 2]) -> [int8x16_t; 2] {
+fn joined<const I: usize, const SHARED: bool>(
+    nibbles: [uint8x16_t; 2],
+    twos: [uint8x16_t; 2],
+) -> [int8x16_t; 2] {
     let six = |six| vandq_u8(six, vdupq_n_u8(63));
     let join = |four, two| {
         vreinterpretq_s8_u8(match I % 4 {
             0 => six(vsliq_n_u8::<4>(four, two)),
             1 => six(vsliq_n_u8::<4>(four, vshrq_n_u8::<2>(two))),
             2 => six(vsriq_n_u8::<4>(two, four)),
+            _ if !SHARED => vshrq_n_u8::<2>(shift_in::<2>(two, four)),
             _ => vshrq_n_u8::<2>(vsriq_n_u8::<2>(two, four)),
         })
     };

@@ -171,7 +171,7 @@ pub(crate) trait Tile<const B: usize>: Kind {
 }
 
 /// Where the blocks of eight rows come from. Of `Caller` see [`Tile`].
-pub(crate) trait Source {
+pub(crate) trait Source: Sized {
     type Kind: Kind;
 
     /// Whether integers come in rows, else in groups, or from a panel in pairs.
@@ -182,10 +182,10 @@ pub(crate) trait Source {
     where
         Self: 'a;
 
-    /// Limits rows to `blocks` blocks, if they have more; returns how many they have now.
+    /// These rows from their first block on, of which at most `blocks`, and how many they are.
     ///
-    /// Then the compiler sees that blocks exist.
-    fn limit(&mut self, blocks: usize) -> usize;
+    /// Then the compiler sees that blocks exist, and has in registers what it works with.
+    fn limit(&self, blocks: usize) -> (Self, usize);
 
     /// Block `i`.
     ///
@@ -247,10 +247,9 @@ impl<'t, T: Tile<B>, const B: usize> Source for Tiles<'t, T, B> {
         Self: 'a;
 
     #[inline]
-    fn limit(&mut self, blocks: usize) -> usize {
+    fn limit(&self, blocks: usize) -> (Self, usize) {
         let blocks = blocks.min(self.tiles.len());
-        self.tiles = &self.tiles[..blocks];
-        blocks
+        (Self { tiles: &self.tiles[..blocks], format: PhantomData }, blocks)
     }
 
     #[inline]
@@ -314,6 +313,11 @@ impl<'a, T: Tile<B>, const B: usize> Rows<'a, T, B> {
         for (to, row) in rows.iter_mut().zip(blocks.chunks_exact(row_blocks)) {
             *to = row;
         }
+        Self::of(rows)
+    }
+
+    #[inline]
+    fn of(rows: [&'a [[u8; B]]; EIGHT]) -> Self {
         let next = rows.map(<[_]>::as_ptr);
         Self { rows, next, scratch: [[0; B]; EIGHT], format: PhantomData }
     }
@@ -330,13 +334,9 @@ impl<'r, T: Tile<B>, const B: usize> Source for Rows<'r, T, B> {
         Self: 'a;
 
     #[inline]
-    fn limit(&mut self, blocks: usize) -> usize {
+    fn limit(&self, blocks: usize) -> (Self, usize) {
         let blocks = blocks.min(self.rows[0].len());
-        for row in &mut self.rows {
-            *row = &row[..blocks];
-        }
-        self.next = self.rows.map(<[_]>::as_ptr);
-        blocks
+        (Self::of(self.rows.map(|row| &row[..blocks])), blocks)
     }
 
     #[inline]

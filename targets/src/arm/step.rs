@@ -13,11 +13,11 @@ use super::column::{BIG, Lanes, Run};
 use super::source::{Kind, Scales, Unit};
 use crate::arm::lanes::{self, store_floats};
 use core::arch::aarch64::{
-    float32x4_t, int16x4_t, int16x8_t, int32x4_t, vaddq_s32, vcvtq_f32_s32, vdup_n_s16,
-    vdupq_laneq_s32, vdupq_n_f32, vdupq_n_s16, vdupq_n_s32, vfmaq_f32, vfmaq_laneq_f32,
-    vget_high_s16, vget_low_s16, vmlal_laneq_s16, vmlaq_s32, vmovl_high_s16, vmovl_s16,
-    vmull_high_lane_s16, vmull_lane_s16, vmulq_laneq_f32, vmulq_n_f32, vreinterpretq_f32_s32,
-    vreinterpretq_s32_f32, vsubq_f32,
+    float32x4_t, int16x4_t, int16x8_t, int32x4_t, vaddq_s32, vcvtq_f32_s32, vdupq_laneq_s32,
+    vdupq_n_f32, vdupq_n_s16, vdupq_n_s32, vfmaq_f32, vfmaq_laneq_f32, vget_high_s16, vget_low_s16,
+    vmlal_laneq_s16, vmlaq_laneq_s32, vmlaq_s32, vmovl_high_s16, vmovl_s16, vmull_high_lane_s16,
+    vmull_lane_s16, vmulq_laneq_f32, vmulq_n_f32, vreinterpretq_f32_s32, vreinterpretq_s16_s32,
+    vreinterpretq_s32_f32, vreinterpretq_s32_s16, vsubq_f32, vsubq_s32,
 };
 use dram_quant::EIGHT;
 
@@ -31,15 +31,62 @@ pub(crate) type Sums<const N: usize> = [[int32x4_t; 2]; N];
 /// Outputs, rows being lanes.
 pub(crate) type Outputs<const N: usize> = [[float32x4_t; 2]; N];
 
-/// Sums to begin a block of one unit with, that of lane `J`.
-#[inline]
-#[target_feature(enable = "neon")]
-pub(crate) fn begin<const N: usize, const J: i32>(lanes: &[Lanes; N]) -> Totals<N> {
-    let mut totals = [[vdupq_n_s32(0); EIGHT]; N];
-    for c in 0..N {
-        totals[c] = [vdupq_laneq_s32::<J>(lanes[c].begin); EIGHT];
+/// Products of blocks of one unit.
+///
+/// Where a row's total is spread over lanes, it is not emptied for every block: what a block adds
+/// is the difference of two reduced totals.
+pub(crate) struct Products<const N: usize> {
+    pub totals: Totals<N>,
+    /// The totals of the blocks so far, reduced, where those are spread.
+    before: Sums<N>,
+    one: int32x4_t,
+}
+
+impl<const N: usize> Products<N> {
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(crate) fn new() -> Self {
+        let zero = vdupq_n_s32(0);
+        // As a constant it would be added, after another instruction spreads the lane.
+        let one = lanes::opaque(vdupq_n_s32(1));
+        Self { totals: [[zero; EIGHT]; N], before: [[zero; 2]; N], one }
     }
-    totals
+
+    /// Begins that of lane `J`.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(crate) fn begin<const J: i32>(&mut self, spread: bool, lanes: &[Lanes; N]) {
+        if spread {
+            return;
+        }
+        for c in 0..N {
+            self.totals[c] = [vdupq_laneq_s32::<J>(lanes[c].begin); EIGHT];
+        }
+    }
+
+    /// The sums of that of lane `J`, after which the totals reduce to `totals`.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(crate) fn end<const J: i32>(
+        &mut self,
+        spread: bool,
+        totals: Sums<N>,
+        lanes: &[Lanes; N],
+    ) -> Sums<N> {
+        if !spread {
+            return totals;
+        }
+        let mut sums = totals;
+        for c in 0..N {
+            for r in 0..2 {
+                // Else the compiler adds in another order, which takes one more instruction.
+                let sum = lanes::opaque(vsubq_s32(totals[c][r], self.before[c][r]));
+                sums[c][r] = vmlaq_laneq_s32::<J>(sum, self.one, lanes[c].begin);
+            }
+        }
+        self.before = totals;
+        sums
+    }
 }
 
 /// The float step of a block of one unit, that of lane `J`.
@@ -111,7 +158,7 @@ impl<const N: usize> Block<N> {
         if K::OFFSET == 0 {
             return begins;
         }
-        let offset = lanes::opaque(vdup_n_s16(-i16::from(K::OFFSET)));
+        let offset = minus_offset::<K>();
         for (begins, [first, last]) in begins.iter_mut().zip(self.x) {
             let four = |x, high| {
                 if high {
@@ -132,8 +179,7 @@ impl<const N: usize> Block<N> {
         if K::OFFSET == 0 {
             return;
         }
-        // As a constant it would be multiplied with in shifts and subtractions.
-        let offset = lanes::opaque(vdup_n_s16(-i16::from(K::OFFSET)));
+        let offset = minus_offset::<K>();
         for c in 0..N {
             if spread {
                 self.offsets[c] = add_lane(self.offsets[c], offset, &self.x[c], half);
@@ -198,6 +244,14 @@ impl<const N: usize> Block<N> {
             }
         }
     }
+}
+
+/// As a constant it would be multiplied with in shifts and subtractions.
+#[inline]
+#[target_feature(enable = "neon")]
+fn minus_offset<K: Kind>() -> int16x4_t {
+    let offset = vreinterpretq_s32_s16(vdupq_n_s16(-i16::from(K::OFFSET)));
+    vget_low_s16(vreinterpretq_s16_s32(lanes::opaque(offset)))
 }
 
 /// Lane `lane` of 16, a constant, in every lane.

@@ -1,6 +1,6 @@
 //! Scales and factors of eight rows' blocks as in a tile, and units turned from an order to another.
 
-use super::lanes::{at, load, load_lane, store};
+use super::lanes::{at, load, load_lane, load_lanes, store};
 use super::source::{Integers, Tile};
 use core::arch::aarch64::{
     int8x16_t, uint8x16_t, uint8x16x2_t, vdupq_n_u16, vqtbl2q_u8, vreinterpretq_s8_s32,
@@ -93,9 +93,8 @@ unsafe fn scales<const B: usize>(
     tile: &mut [u8],
 ) {
     let [a, b, c, d, e, f, g, h] = blocks;
-    let units = vdupq_n_u16(0);
     // SAFETY: the blocks are readable, as the caller promises, and the field is in them. So below.
-    let units = unsafe { load_lane::<0, B>(units, a, start) };
+    let units = unsafe { load_lanes(a, start) };
     // SAFETY: as above.
     let units = unsafe { load_lane::<1, B>(units, b, start) };
     // SAFETY: as above.
