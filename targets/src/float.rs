@@ -100,7 +100,11 @@ pub(crate) fn quantize<W>(x: &[f32], block: usize, y: Q8Mut<'_>) {
 #[inline(always)]
 fn quantize_block(x: &[f32], y: Q8Mut<'_>) {
     let x = x.as_chunks::<32>().0;
-    let max = x.iter().map(magnitude).fold(0.0, larger);
+    let mut max = 0.0;
+    // Not `fold`: that is a function of its own, without the features of the instruction set.
+    for x in x {
+        max = larger(max, magnitude(x));
+    }
     let (inverse, d) = if max < 1e-30 { (0.0, 0.0) } else { (127.0 / max, max / 127.0) };
     y.d.fill(d);
     let units = x.iter().zip(y.q.as_chunks_mut::<32>().0);
@@ -115,20 +119,29 @@ fn quantize_block(x: &[f32], y: Q8Mut<'_>) {
 #[inline(always)]
 fn quantize_unit(x: &[f32; 32], inverse: f32, q: &mut [i8; 32]) -> [i32; 2] {
     one_unit_at_a_time();
+    let (x, q) = (x.as_chunks::<8>().0, q.as_chunks_mut::<8>().0);
+    let lanes = [0, 1, 2, 3].map(|g| quantize_eight(&x[g], inverse, &mut q[g]));
     let mut sums = [[0; 8]; 2];
-    for (g, (x, q)) in x.as_chunks::<8>().0.iter().zip(q.as_chunks_mut::<8>().0).enumerate() {
-        let mut lanes = [0; 8];
-        for l in 0..8 {
-            let x = x[l] * inverse;
-            // Where a number or the scale is not finite, x may be NaN; q stays in its range.
-            lanes[l] = round(if x > -127.0 { x } else { -127.0 });
-        }
-        for l in 0..8 {
-            sums[g / 2][l] += lanes[l];
-            q[l] = lanes[l] as i8;
-        }
+    for l in 0..8 {
+        sums[0][l] = lanes[0][l] + lanes[1][l];
+        sums[1][l] = lanes[2][l] + lanes[3][l];
     }
     sums.map(|lanes| lanes.into_iter().sum())
+}
+
+/// Writes eight numbers divided by their scale, and returns them.
+#[inline(always)]
+fn quantize_eight(x: &[f32; 8], inverse: f32, q: &mut [i8; 8]) -> [i32; 8] {
+    let mut lanes = [0; 8];
+    for l in 0..8 {
+        let x = x[l] * inverse;
+        // Where a number or the scale is not finite, x may be NaN; q stays in its range.
+        lanes[l] = round(if x > -127.0 { x } else { -127.0 });
+    }
+    for l in 0..8 {
+        q[l] = lanes[l] as i8;
+    }
+    lanes
 }
 
 /// The largest magnitude of a unit; that of NaN is NaN, for compared as integers it is above
@@ -180,11 +193,11 @@ pub(crate) fn add<W>(x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// `gate = silu(gate) * up`, with `silu(g) = g / (1 + e^−g)`.
+/// `y = silu(gate) * up`, with `silu(g) = g / (1 + e^−g)`.
 #[inline(always)]
-pub(crate) fn swiglu<W>(up: &[f32], gate: &mut [f32]) {
-    for (g, u) in gate.iter_mut().zip(up) {
-        *g = *g / (1.0 + exp(-*g)) * u;
+pub(crate) fn swiglu<W>(gate: &[f32], up: &[f32], y: &mut [f32]) {
+    for ((y, g), u) in y.iter_mut().zip(gate).zip(up) {
+        *y = *g / (1.0 + exp(-*g)) * u;
     }
 }
 

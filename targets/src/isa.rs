@@ -16,8 +16,8 @@ macro_rules! floats {
             float::norm => norm(x: &[f32], w: &[f32], eps: f32, y: &mut [f32]);
             /// `y += x`.
             float::add => add(x: &[f32], y: &mut [f32]);
-            /// `gate = silu(gate) * up`.
-            float::swiglu => swiglu(up: &[f32], gate: &mut [f32]);
+            /// `y = silu(gate) * up`.
+            float::swiglu => swiglu(gate: &[f32], up: &[f32], y: &mut [f32]);
             /// Rotates the pairs of one head, `(i, i + pairs)` or, if `adjacent`, `(2i, 2i + 1)`.
             float::rotate => rotate(cos: &[f32], sin: &[f32], adjacent: bool, x: &mut [f32]);
             /// Scores of queries `(n, head)` against a page of half-float keys `(head, 32)`.

@@ -115,8 +115,7 @@ impl Session<'_> {
         let deal =
             (Pieces::new(&mut state.y[..count * len], len), units(&mut state.q8, count, len));
         self.pool.run(&mut self.workers, deal, |_, i, (y, q8)| {
-            y.copy_from_slice(&gate[i * len..][..len]);
-            kernels.swiglu(&up[i * len..][..len], y);
+            kernels.swiglu(&gate[i * len..][..len], &up[i * len..][..len], y);
             kernels.quantize(y, block, unit(q8));
         });
     }
