@@ -133,7 +133,7 @@ impl Answer {
             "decode_ts": self.decode_speed(),
             "first_token_seconds": self.first_token.as_secs_f64(),
             "weights_bytes": model.weights_bytes,
-            "weights_are_mapped": !model.is_read,
+            "weights_are_mapped": !model.in_tiles,
             "session_bytes": model.session_bytes,
             "heat": self.heat.to_json(),
         })
@@ -141,7 +141,7 @@ impl Answer {
 
     /// Speed and memory, for people.
     pub(crate) fn print_speed(&self, model: &Model<'_>, session: &Session<'_>) {
-        let how = if model.is_read { "read into tiles" } else { "mapped" };
+        let how = if model.in_tiles { "in tiles" } else { "mapped" };
         let (threads, kernels) = (threads_in_words(model.threads), session.kernels().name());
         eprintln!();
         eprintln!("prompt  {} tokens, {:.1} a second", self.prompt_tokens, self.prefill_speed());

@@ -143,7 +143,7 @@ pub(crate) struct Load {
     /// path of a TOML file
     #[arg(long, value_name = "NAME|FILE")]
     pub board: Option<String>,
-    /// How weights lie: mapped as they are (rows), read into tiles, or whichever is faster and fits
+    /// How weights lie: mapped as they are (rows), arranged in tiles, or whichever is faster and fits
     #[arg(long, value_enum, default_value_t = Weights::Auto)]
     pub weights: Weights,
     /// Lock the weights in memory, so that the system never drops or swaps them

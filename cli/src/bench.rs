@@ -36,6 +36,8 @@ pub(crate) fn run(args: &args::Bench, kernels: &'static Kernels) -> Outcome {
     load.sequences = Some(args.sequences);
     let host = Host::read(Root::system(), load.board.as_deref())?;
     load::with_session(&host, &path, &load, kernels, |model, session| {
+        // What is measured is how it goes on, not how it starts.
+        session.arrange();
         let mut tests = Vec::new();
         for mut test in Test::asked(args) {
             test.run(session, args.repetitions.get())?;

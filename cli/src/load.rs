@@ -8,7 +8,7 @@ use dram_boards::Threads;
 use dram_quant::Order;
 use dram_runtime::model::{Gguf, Map, Plan, Room, read_ahead};
 use dram_runtime::text::Vocab;
-use dram_runtime::{Error, KvFormat, Limits, Session};
+use dram_runtime::{Error, KvFormat, Limits, Session, Tiling};
 use dram_targets::Kernels;
 use std::num::NonZero;
 use std::path::Path;
@@ -22,8 +22,8 @@ pub(crate) struct Model<'a> {
     pub vocab: &'a Vocab<'a>,
     /// Bytes of the weights' file in memory, mapped or read.
     pub weights_bytes: usize,
-    /// Whether the weights were read into tiles and not mapped.
-    pub is_read: bool,
+    /// Whether the weights are in tiles, or become tiles while they are used.
+    pub in_tiles: bool,
     /// Bytes of everything else.
     pub session_bytes: usize,
     /// Threads to generate, and to read a prompt.
@@ -70,7 +70,9 @@ pub(crate) fn with_session<T>(
             check_model(host, header, load, threads, bytes(&maps))
                 .map_err(|f| f.about(path.display()))?;
         }
-        let is_read = into_tiles(host, load.weights, header, &maps, kernels)?;
+        let in_tiles = into_tiles(host, load.weights, header, &maps, kernels)?;
+        // What is to be locked must be there; else the first answer need not wait for tiles.
+        let is_read = in_tiles && load.mlock;
         let mut tables = vec![0; Vocab::bytes(header).map_err(&about)?];
         // Neither waits for the other: one computes, and the other often waits for the disk.
         let (vocab, images) = thread::scope(|scope| {
@@ -91,11 +93,20 @@ pub(crate) fn with_session<T>(
             let session_bytes = plan.bytes(&limits)?;
             check_room(host, "a session", session_bytes, "take a smaller --ctx, or --kv q8_0")?;
             let mut memory = Room::new("a session", session_bytes)?;
+            let tile_bytes = if in_tiles && !is_read { plan.tile_bytes()? } else { 0 };
+            let mut room = Room::new("the model in tiles", tile_bytes)?;
+            let mut layers = vec![None; plan.config.layers];
+            let release = |rows: &[u8]| maps.iter().for_each(|map| map.release(rows));
             let mut session = Session::new(&plan, kernels, limits, &mut memory)?;
+            if tile_bytes > 0 {
+                let (room, layers) = (&mut *room, &mut *layers);
+                session.arrange_in(Tiling { room, layers, release: &release })?;
+            }
             session.set_threads(each.decode as usize, each.prefill as usize);
             let weights_bytes = bytes(weights);
             let threads = each.at_most(session.limits().threads as u32);
-            let model = Model { path, gguf, vocab, weights_bytes, is_read, session_bytes, threads };
+            let model =
+                Model { path, gguf, vocab, weights_bytes, in_tiles, session_bytes, threads };
             reading_ahead(&plan, || f(&model, &mut session))
         })
     })
@@ -132,7 +143,7 @@ pub(crate) fn kv_format(kv: Kv) -> KvFormat {
     }
 }
 
-/// Whether to read the weights into tiles instead of mapping the file as it is.
+/// Whether to arrange the weights in tiles instead of mapping the file as it is.
 ///
 /// Left to choose, it does where this CPU gains by it and half of the memory is enough.
 fn into_tiles(

@@ -50,6 +50,11 @@ impl<'a> Matrix<'a> {
         self.format
     }
 
+    /// How rows lie.
+    pub const fn order(&self) -> Order {
+        self.order
+    }
+
     /// Rows: outputs of the product.
     pub const fn rows(&self) -> usize {
         self.rows

@@ -39,8 +39,8 @@
 //!    The feature `std` adds maps and threads, `template` the chat templates of files.
 //! 3. After [`Session::new`] nothing allocates, from prompt to text.
 //! 4. Reading a file never panics and never reads outside it, whatever the bytes.
-//! 5. Weights are used where they lie, in the map or in the one region they were read to. There
-//!    are never two copies.
+//! 5. Weights are used where they lie, in the map or in the one region they were read to or
+//!    arranged in. There are never two copies: what is arranged is let go of piece by piece.
 //! 6. Neither threads, nor the kernel table, nor how tokens are spread over calls, nor other
 //!    sequences, nor rows or tiles change a bit of a result: a product's output is one chain of
 //!    operations on one thread, and attention joins chunks of fixed size in order.
@@ -67,4 +67,4 @@ pub use model::Map;
 pub use model::{Gguf, Plan};
 pub use reply::{End, Reply, Step};
 pub use sample::{Sampler, Sampling};
-pub use session::{Column, KvFormat, Limits, Sequence, Session};
+pub use session::{Column, KvFormat, Limits, Sequence, Session, Tiling};

@@ -6,9 +6,11 @@ mod limits;
 mod pages;
 mod pool;
 mod state;
+mod tiling;
 
 pub use limits::{KvFormat, Limits};
 pub use pages::Sequence;
+pub use tiling::Tiling;
 
 use crate::arena::Arena;
 use crate::error::{Error, SessionFault};
@@ -18,6 +20,7 @@ use dram_targets::Kernels;
 use pages::Pages;
 use pool::{MAX_THREADS, Pool};
 use state::{State, Worker};
+use tiling::Tiled;
 
 /// One token of one sequence, at the sequence's next position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,7 @@ pub struct Session<'a> {
     pages: Pages<'a>,
     state: State<'a>,
     workers: [Worker<'a>; MAX_THREADS],
+    tiled: Option<Tiled<'a>>,
 }
 
 impl core::fmt::Debug for Session<'_> {
@@ -97,7 +101,7 @@ impl<'a> Session<'a> {
         let (pages, state, workers) = carve(plan, &limits, &mut Arena::new(memory))?;
         let pool = Pool::new(limits.threads);
         let threads = [limits.threads; 2];
-        Ok(Self { plan, kernels, limits, threads, pool, pages, state, workers })
+        Ok(Self { plan, kernels, limits, threads, pool, pages, state, workers, tiled: None })
     }
 
     /// The model.
@@ -189,6 +193,7 @@ impl<'a> Session<'a> {
         self.check(count, &column)?;
         self.extend(count, &column)?;
         self.pool.keep(self.threads[usize::from(count > EIGHT)]);
+        self.arrange_some(count);
         self.embed(count, &column);
         for layer in 0..self.plan.config.layers {
             self.attend(layer, count);

@@ -5,8 +5,9 @@
 mod build;
 mod tiny;
 
-use dram_runtime::{Column, KvFormat, Limits, Map, Sequence, Session};
-use dram_targets::best;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use dram_runtime::{Column, Gguf, KvFormat, Limits, Map, Plan, Sequence, Session, Tiling};
+use dram_targets::{Kernels, best};
 use tiny::session::{limits, logits, start};
 use tiny::{MIXES, Tiny};
 
@@ -116,6 +117,74 @@ fn tiles() {
                 assert_same(&found, &expected, &format!("{name}, {} by {batch}", kernels.name()));
             }
         }
+    }
+}
+
+#[test]
+fn tiles_made_between_passes() {
+    for (name, model) in models() {
+        let (expected, tokens) = (expected(&model), model.shape.tokens(POSITIONS));
+        for kernels in dram_targets::all() {
+            for batch in [1, 7, 64] {
+                let found = arranging(&model.file(), kernels, batch, &tokens);
+                assert_same(&found, &expected, &format!("{name}, {} by {batch}", kernels.name()));
+            }
+        }
+    }
+}
+
+/// The logits of a session that arranges its weights meanwhile: of long passes, which do not, only
+/// when it is told to.
+fn arranging(
+    file: &[u8],
+    kernels: &'static Kernels,
+    batch: usize,
+    tokens: &[u32],
+) -> Vec<Vec<f32>> {
+    let gguf = Gguf::parse(file).unwrap();
+    let mut slots = vec![None; Plan::layers_in(&gguf).unwrap()];
+    let plan = Plan::new(&gguf, &mut slots).unwrap();
+    let limits = Limits { threads: 2, ..limits(POSITIONS, batch) };
+    let mut memory = vec![0; plan.bytes(&limits).unwrap()];
+    let (mut room, mut layers) =
+        (vec![0; plan.tile_bytes().unwrap()], vec![None; plan.config.layers]);
+    let released = AtomicUsize::new(0);
+    let release = |rows: &[u8]| {
+        assert!(file.as_ptr_range().contains(&rows.as_ptr()), "rows of the file are let go of");
+        released.fetch_add(rows.len(), Ordering::Relaxed);
+    };
+    let mut session = Session::new(&plan, kernels, limits, &mut memory).unwrap();
+    session.arrange_in(Tiling { room: &mut room, layers: &mut layers, release: &release }).unwrap();
+    let sequence = session.open().unwrap();
+    let (first, rest) = tokens.split_at(batch);
+    let mut found = extend(&mut session, sequence, first);
+    assert_eq!(released.load(Ordering::Relaxed), 0, "the first pass does not wait");
+    for (pass, tokens) in rest.chunks(batch).enumerate() {
+        if batch > 8 && pass == 1 {
+            assert_eq!(released.load(Ordering::Relaxed), 0, "long passes do not wait");
+            session.arrange();
+        }
+        found.extend(extend(&mut session, sequence, tokens));
+    }
+    assert!(released.load(Ordering::Relaxed) > 0, "what is arranged is let go of");
+    found
+}
+
+#[test]
+fn tiles_need_room_for_all() {
+    let file = tiny::llama(tiny::Mix::Q4_K_M).file();
+    let gguf = Gguf::parse(&file).unwrap();
+    let mut slots = vec![None; Plan::layers_in(&gguf).unwrap()];
+    let plan = Plan::new(&gguf, &mut slots).unwrap();
+    let (bytes, count) = (plan.tile_bytes().unwrap(), plan.config.layers);
+    for (bytes, count, needed) in [(bytes - 1, count, bytes), (bytes, count - 1, count)] {
+        let limits = limits(8, 8);
+        let mut memory = vec![0; plan.bytes(&limits).unwrap()];
+        let (mut room, mut layers) = (vec![0; bytes], vec![None; count]);
+        let mut session = Session::new(&plan, best(), limits, &mut memory).unwrap();
+        let tiling = Tiling { room: &mut room, layers: &mut layers, release: &|_| () };
+        let error = session.arrange_in(tiling).unwrap_err();
+        assert!(error.to_string().contains(&needed.to_string()), "{error}");
     }
 }
 

@@ -6,7 +6,9 @@ mod build;
 mod tiny;
 
 use dram_runtime::text::{Channel, Encoder, Vocab};
-use dram_runtime::{End, Gguf, KvFormat, Limits, Plan, Reply, Sampler, Sampling, Session, Step};
+use dram_runtime::{
+    End, Gguf, KvFormat, Limits, Plan, Reply, Sampler, Sampling, Session, Step, Tiling,
+};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use tiny::Mix;
@@ -40,8 +42,12 @@ fn replies(limits: Limits) {
     let mut sampler_memory = vec![0; Sampler::bytes(plan.tokens())];
     let mut memory = vec![0; plan.bytes(&limits).unwrap()];
     let (mut tokens, mut text) = ([0; 100], String::with_capacity(10_000));
+    let (mut room, mut layers) =
+        (vec![0; plan.tile_bytes().unwrap()], vec![None; plan.config.layers]);
+    let tiling = Tiling { room: &mut room, layers: &mut layers, release: &|_| () };
 
     let mut session = Session::new(&plan, dram_targets::best(), limits, &mut memory).unwrap();
+    session.arrange_in(tiling).unwrap();
     let region = Region::new(ALLOCATOR);
     let vocab = Vocab::new(&gguf, &mut vocab_memory).unwrap();
     let mut encoder = Encoder::new(&vocab, &mut encoder_memory).unwrap();

@@ -72,6 +72,18 @@ impl Map {
         Ok(images.into_iter().map(|image| Self(Memory::Read(image))).collect())
     }
 
+    /// Gives the memory back that `bytes` take, if they are mapped here, and what lies close to
+    /// them; when any is read again, the system gets it from the file. Of what was read to memory
+    /// nothing is given back.
+    pub fn release(&self, bytes: &[u8]) {
+        let Memory::Mapped(map) = &self.0 else { return };
+        let Some(start) = bytes.as_ptr().addr().checked_sub(map.as_ptr().addr()) else { return };
+        let end = (start + bytes.len()).next_multiple_of(AROUND).min(map.len());
+        if let Some(bytes) = map.get(start - start % AROUND..end) {
+            not_needed(bytes);
+        }
+    }
+
     /// Reads all of it into memory, if it is not there yet, and keeps it there: the system neither
     /// swaps it nor drops it for other files.
     ///
@@ -110,6 +122,9 @@ pub fn read_ahead<'a>(weights: impl Iterator<Item = &'a [u8]>, stop: &AtomicBool
     }
 }
 
+/// Systems map so many bytes around one that is read.
+const AROUND: usize = 1 << 16;
+
 /// Bytes that are asked for at once; systems cut longer requests off.
 const AHEAD: usize = 1 << 20;
 
@@ -131,6 +146,14 @@ fn will_need(bytes: &[u8]) {
     unsafe { libc::madvise(start, len, libc::MADV_WILLNEED) };
 }
 
+/// Takes the pages of a mapping out of memory.
+#[cfg(target_os = "linux")]
+fn not_needed(bytes: &[u8]) {
+    let (start, len) = pages(bytes);
+    // SAFETY: the pages are of a file, mapped and never written to: they come back as they were.
+    unsafe { libc::madvise(start, len, libc::MADV_DONTNEED) };
+}
+
 /// Where the pages that hold `bytes` start, and how long they are up to the last byte.
 #[cfg(target_os = "linux")]
 fn pages(bytes: &[u8]) -> (*mut libc::c_void, usize) {
@@ -147,6 +170,9 @@ fn is_there(_: &[u8]) -> bool {
 
 #[cfg(not(target_os = "linux"))]
 fn will_need(_: &[u8]) {}
+
+#[cfg(not(target_os = "linux"))]
+fn not_needed(_: &[u8]) {}
 
 impl Deref for Map {
     type Target = [u8];

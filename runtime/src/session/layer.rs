@@ -9,10 +9,10 @@ use dram_targets::{Columns, Kernels};
 impl Session<'_> {
     /// Tokens to vectors, positions to angles.
     pub(super) fn embed(&mut self, count: usize, column: impl Fn(usize) -> Column) {
-        let (plan, state) = (self.plan, &mut self.state);
-        let (width, pairs) = (plan.config.width, plan.config.rope_pairs);
+        let (embedding, config, state) = (self.embedding(), &self.plan.config, &mut self.state);
+        let (width, pairs) = (config.width, config.rope_pairs);
         for (i, x) in state.x.chunks_exact_mut(width).take(count).enumerate() {
-            plan.embedding.decode_row(column(i).token as usize, x);
+            embedding.decode_row(column(i).token as usize, x);
         }
         let angles = state.cos.chunks_exact_mut(pairs).zip(state.sin.chunks_exact_mut(pairs));
         for ((cos, sin), position) in angles.zip(&*state.positions).take(count) {
@@ -25,7 +25,7 @@ impl Session<'_> {
 
     /// `x += o · attention(q, k, v)`, with q, k and v from the norm of x.
     pub(super) fn attend(&mut self, i: usize, count: usize) {
-        let (config, layer) = (&self.plan.config, self.plan.layer(i));
+        let (config, layer) = (&self.plan.config, self.layer(i));
         let qkv = [layer.q, layer.k, layer.v];
         self.normalize(layer.attn_norm, block(&qkv), count);
         self.multiply(&qkv, count);
@@ -39,7 +39,7 @@ impl Session<'_> {
 
     /// `x += down · (silu(gate · y) * (up · y))`, with y the norm of x.
     pub(super) fn feed_forward(&mut self, i: usize, count: usize) {
-        let layer = self.plan.layer(i);
+        let layer = self.layer(i);
         let gate_up = [layer.gate, layer.up];
         self.normalize(layer.ffn_norm, block(&gate_up), count);
         self.multiply(&gate_up, count);
@@ -59,11 +59,12 @@ impl Session<'_> {
         if count == 0 {
             return;
         }
-        self.normalize(plan.norm, block(&[plan.head]), count);
+        let head = self.head_matrix();
+        self.normalize(plan.norm, block(&[head]), count);
         let state = &mut self.state;
         let input = state.q8.columns(state.y, count, width);
         let logits = &mut state.logits[..count * plan.tokens()];
-        multiply(&mut self.pool, &mut self.workers, self.kernels, &[plan.head], input, logits);
+        multiply(&mut self.pool, &mut self.workers, self.kernels, &[head], input, logits);
     }
 
     /// `y = norm(x)`, and quantised in blocks.
@@ -122,7 +123,7 @@ impl Session<'_> {
 
     /// Adds biases and rotates the heads of queries and keys.
     fn rotate(&mut self, i: usize, count: usize) {
-        let (kernels, config, layer) = (self.kernels, &self.plan.config, self.plan.layer(i));
+        let (kernels, config, layer) = (self.kernels, &self.plan.config, self.layer(i));
         let (query_len, kv_len, pairs) = (config.query_len(), config.kv_len(), config.rope_pairs);
         let adjacent = config.architecture.adjacent_pairs();
         let state = &mut self.state;

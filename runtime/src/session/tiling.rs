@@ -1,0 +1,212 @@
+//! Weights that become tiles while a session works.
+//!
+//! The first answer does not wait until a whole model is arranged: its passes multiply rows where
+//! they lie, and each later pass of few columns begins by arranging one layer, until all are in
+//! tiles. Rows are let go of piece by piece, so that weights are never in memory twice.
+
+use super::Session;
+use super::pool::{Pieces, Pool};
+use super::state::Worker;
+use crate::arena::Arena;
+use crate::error::Error;
+use crate::model::{Layer, Plan, Slot};
+use core::{mem, ptr};
+use dram_quant::{EIGHT, Matrix, Order, tile};
+
+/// Rows are let go of when this many bytes of them are arranged.
+const PIECE: usize = 1 << 21;
+
+/// Where a session arranges its weights, all brought by the caller.
+pub struct Tiling<'a> {
+    /// At least [`Plan::tile_bytes`].
+    pub room: &'a mut [u8],
+    /// A slot for each layer.
+    pub layers: &'a mut [Slot<'a>],
+    /// Called with bytes of the model that are not read again, or hardly ever; some several times.
+    pub release: &'a (dyn Fn(&[u8]) + Sync),
+}
+
+/// What is arranged already.
+pub(super) struct Tiled<'a> {
+    /// Room for the rest.
+    room: Arena<'a>,
+    layers: &'a mut [Slot<'a>],
+    release: &'a (dyn Fn(&[u8]) + Sync),
+    /// How many layers are arranged.
+    arranged: usize,
+    head: Option<Matrix<'a>>,
+    /// Whether no pass was made yet.
+    is_new: bool,
+}
+
+impl Plan<'_> {
+    /// Bytes of room that a session needs to arrange the weights in tiles.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRoom`] if no machine could address them.
+    pub fn tile_bytes(&self) -> Result<usize, Error> {
+        let mut arena = Arena::measuring();
+        for i in 0..self.config.layers {
+            let mut layer = *self.layer(i);
+            for x in vectors(&mut layer) {
+                arena.take::<f32>(x.len())?;
+            }
+            for w in matrices(&mut layer).into_iter().filter(|w| becomes_tiles(w)) {
+                arena.take::<u8>(w.bytes().len())?;
+            }
+        }
+        if becomes_tiles(&self.head) {
+            arena.take::<u8>(self.head.bytes().len())?;
+        }
+        Ok(arena.bytes())
+    }
+}
+
+impl<'a> Session<'a> {
+    /// From its second pass on, arranges its weights in tiles: a layer at the start of every pass
+    /// of at most eight columns. No result changes by it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRoom`] if the room or the slots are too few.
+    pub fn arrange_in(&mut self, tiling: Tiling<'a>) -> Result<(), Error> {
+        let missing = |what, needed, found| Error::NoRoom { what, needed, available: Some(found) };
+        let Tiling { room, layers, release } = tiling;
+        let (needed, slots) = (self.plan.tile_bytes()?, self.plan.config.layers);
+        if room.len() < needed {
+            return Err(missing("the model in tiles", needed, room.len()));
+        }
+        if layers.len() < slots {
+            return Err(missing("the layers in tiles, in slots,", slots, layers.len()));
+        }
+        let room = Arena::new(room);
+        let tiled = Tiled { room, layers, release, arranged: 0, head: None, is_new: true };
+        self.tiled = Some(tiled);
+        Ok(())
+    }
+
+    /// Arranges all that is still in rows, if the session arranges at all.
+    pub fn arrange(&mut self) {
+        let Some(tiled) = &mut self.tiled else { return };
+        while tiled.arrange_next(self.plan, &mut self.pool, &mut self.workers) {}
+    }
+
+    /// Arranges a layer before a pass of `count` columns, unless it is the first or has many.
+    pub(super) fn arrange_some(&mut self, count: usize) {
+        let Some(tiled) = &mut self.tiled else { return };
+        if !mem::take(&mut tiled.is_new) && count <= EIGHT {
+            tiled.arrange_next(self.plan, &mut self.pool, &mut self.workers);
+        }
+    }
+
+    /// Layer `i` as it lies now.
+    pub(super) fn layer(&self, i: usize) -> Layer<'a> {
+        let tiled = self.tiled.as_ref().and_then(|tiled| *tiled.layers.get(i)?);
+        tiled.unwrap_or(*self.plan.layer(i))
+    }
+
+    /// The head as it lies now.
+    pub(super) fn head_matrix(&self) -> Matrix<'a> {
+        self.tiled.as_ref().and_then(|tiled| tiled.head).unwrap_or(self.plan.head)
+    }
+
+    /// The embedding as it lies now: where it is the head too, with that.
+    pub(super) fn embedding(&self) -> Matrix<'a> {
+        let Plan { embedding, head, .. } = *self.plan;
+        let is_tied = ptr::eq(embedding.bytes(), head.bytes());
+        if is_tied { self.head_matrix() } else { embedding }
+    }
+}
+
+impl<'a> Tiled<'a> {
+    /// Arranges the next layer, or after the last the head; false if that is done too.
+    fn arrange_next(
+        &mut self,
+        plan: &Plan<'a>,
+        pool: &mut Pool,
+        workers: &mut [Worker<'_>],
+    ) -> bool {
+        if self.arranged < plan.config.layers {
+            let mut layer = *plan.layer(self.arranged);
+            for w in matrices(&mut layer) {
+                *w = self.arrange(*w, pool, workers);
+            }
+            for x in vectors(&mut layer) {
+                *x = self.copy(x);
+            }
+            self.layers[self.arranged] = Some(layer);
+            self.release_all(*plan.layer(self.arranged));
+            self.arranged += 1;
+            return true;
+        }
+        let is_next = self.head.is_none();
+        if is_next {
+            self.head = Some(self.arrange(plan.head, pool, workers));
+        }
+        is_next
+    }
+
+    /// `w` in tiles, or as it is.
+    fn arrange(
+        &mut self,
+        w: Matrix<'a>,
+        pool: &mut Pool,
+        workers: &mut [Worker<'_>],
+    ) -> Matrix<'a> {
+        if !becomes_tiles(&w) {
+            return w;
+        }
+        let rows = w.bytes();
+        let to = self.room.take::<u8>(rows.len()).expect(MEASURED);
+        let eight = rows.len() / w.rows() * EIGHT;
+        let whole = w.rows() / EIGHT * eight;
+        let piece = (PIECE / eight).max(1) * eight;
+        for (rows, to) in rows[..whole].chunks(piece).zip(to[..whole].chunks_mut(piece)) {
+            pool.run(workers, Pieces::new(to, eight), |_, i, to| {
+                tile(w.format(), &rows[i * eight..][..eight], to);
+            });
+            (self.release)(rows);
+        }
+        to[whole..].copy_from_slice(&rows[whole..]);
+        let tiles = Matrix::new(to, w.format(), Order::Tiles, w.rows(), w.len());
+        tiles.expect("tiles are as many bytes as rows")
+    }
+
+    /// Lets go of all that was read of a layer: the system reads more than it is asked for, so
+    /// that rows come back when others close to them are read.
+    fn release_all(&self, mut rows: Layer<'_>) {
+        for w in matrices(&mut rows).into_iter().filter(|w| becomes_tiles(w)) {
+            (self.release)(w.bytes());
+        }
+        for x in vectors(&mut rows).into_iter().filter(|x| !x.is_empty()) {
+            (self.release)(bytemuck::cast_slice(x));
+        }
+    }
+
+    /// `x` beside the tiles: to read it where it was would bring rows around it back.
+    fn copy(&mut self, x: &[f32]) -> &'a [f32] {
+        let to = self.room.take(x.len()).expect(MEASURED);
+        to.copy_from_slice(x);
+        to
+    }
+}
+
+const MEASURED: &str = "`arrange_in` has seen that there is room";
+
+/// The matrices of a layer.
+fn matrices<'s, 'a>(layer: &'s mut Layer<'a>) -> [&'s mut Matrix<'a>; 7] {
+    let Layer { q, k, v, o, gate, up, down, .. } = layer;
+    [q, k, v, o, gate, up, down]
+}
+
+/// The vectors of a layer.
+fn vectors<'s, 'a>(layer: &'s mut Layer<'a>) -> [&'s mut &'a [f32]; 5] {
+    let Layer { attn_norm, q_bias, k_bias, v_bias, ffn_norm, .. } = layer;
+    [attn_norm, q_bias, k_bias, v_bias, ffn_norm]
+}
+
+/// Whether a matrix is not in tiles yet and can be.
+fn becomes_tiles(w: &Matrix<'_>) -> bool {
+    w.order() == Order::Rows && !w.format().is_float() && w.rows() >= EIGHT
+}
