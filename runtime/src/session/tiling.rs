@@ -80,6 +80,7 @@ impl<'a> Session<'a> {
         if layers.len() < slots {
             return Err(missing("the layers in tiles, in slots,", slots, layers.len()));
         }
+        layers.fill(None);
         let room = Arena::new(room);
         let tiled = Tiled { room, layers, release, arranged: 0, head: None, is_new: true };
         self.tiled = Some(tiled);
