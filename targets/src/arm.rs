@@ -25,6 +25,7 @@ pub(crate) mod tile;
 
 use crate::attention::Lanes;
 use crate::float::Widen;
+use crate::kernels::Floats;
 use core::arch::aarch64::vld1q_u16;
 
 /// [`Widen`] in two instructions.
@@ -50,6 +51,9 @@ impl Lanes for Fcvtl {
     }
 }
 
+/// The float operations of all tables: none needs more than every core has.
+pub(crate) const FLOATS: Floats = floats!(compile_floats!(["neon"] Fcvtl));
+
 /// The table of one instruction set: its name, features and [`product::Isa`].
 macro_rules! arm {
     ($name:ident, $features:tt, $isa:ty) => {
@@ -57,7 +61,7 @@ macro_rules! arm {
             $name,
             is_aarch64_feature_detected,
             $features,
-            arm::Fcvtl,
+            arm::FLOATS,
             true,
             [
                 Q4_0: arm::q4_0::multiply::<$isa>,

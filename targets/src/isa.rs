@@ -65,20 +65,20 @@ macro_rules! compile_floats {
     }};
 }
 
-/// `isa!(module, is_…_feature_detected, ["feature", …], Widen, tiles_pay, [FORMAT: product, …,
+/// `isa!(module, is_…_feature_detected, ["feature", …], floats, tiles_pay, [FORMAT: product, …,
 /// _: product])`: the table of one instruction set, or `None` where this CPU lacks a feature.
 ///
 /// A format's kernel is a [`Product`](crate::kernels::Product); the last is for formats not named.
 macro_rules! isa {
     (
-        $name:ident, $detect:ident, $features:tt, $widen:ty, $tiles_pay:literal,
+        $name:ident, $detect:ident, $features:tt, $floats:expr, $tiles_pay:literal,
         [$($format:ident: $product:path,)* _: $any:path $(,)?]
     ) => {{
         static TABLE: $crate::kernels::Kernels = {
             let mut table = $crate::kernels::SCALAR;
             table.name = stringify!($name);
             table.tiles_pay = $tiles_pay;
-            table.floats = floats!(compile_floats!($features $widen));
+            table.floats = $floats;
             table.products = [isa!(@compile $features, $any); dram_quant::Format::COUNT];
             $(
                 table.products[dram_quant::Format::$format as usize] =

@@ -74,7 +74,7 @@ macro_rules! x86 {
             $name,
             is_x86_feature_detected,
             $features,
-            x86::F16c,
+            floats!(compile_floats!($features x86::F16c)),
             true,
             [
                 Q4_0: x86::product::product::<$isa, x86::q4_0::Q4_0, _>,
