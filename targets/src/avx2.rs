@@ -23,6 +23,7 @@ pub(crate) struct Maddubs;
 
 impl Isa for Maddubs {
     const COLUMNS: usize = 4;
+    const FEW: usize = usize::MAX;
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]

@@ -29,7 +29,8 @@ pub(crate) struct Dpbusd;
 
 impl Isa for Dpbusd {
     const COLUMNS: usize = 8;
-    const PAIRS_FROM: usize = EIGHT + 1;
+    const FEW: usize = 39;
+    const PAIRS: bool = true;
 
     #[inline]
     #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]

@@ -24,6 +24,7 @@ impl Kind for IQ4_NL {
 
 impl Tile<18> for IQ4_NL {
     const FORMAT: Format = Format::IQ4_NL;
+    const CHEAP: bool = true;
     const NEW: Self = Self;
 
     #[inline]

@@ -28,6 +28,7 @@ impl Kind for IQ4_XS {
 
 impl Tile<136> for IQ4_XS {
     const FORMAT: Format = Format::IQ4_XS;
+    const CHEAP: bool = true;
     const NEW: Self = Self;
 
     #[inline]

@@ -42,6 +42,9 @@ pub(crate) trait Kind {
 pub(crate) trait Tile<const B: usize>: Kind {
     const FORMAT: Format;
 
+    /// Whether it costs little to unpack tiles, again in every pass.
+    const CHEAP: bool = false;
+
     /// A value to begin any row with.
     const NEW: Self;
 
@@ -86,8 +89,12 @@ pub(crate) trait Isa: Sized {
     /// The most columns its registers are enough for in a pass: 4 or 8.
     const COLUMNS: usize;
 
-    /// Columns from which two groups of rows are multiplied together, if the panel has room.
-    const PAIRS_FROM: usize = usize::MAX;
+    /// Columns up to which tiles that are cheap to unpack are multiplied faster where they lie than
+    /// from a panel, as measured.
+    const FEW: usize;
+
+    /// Whether two groups of rows are unpacked and multiplied together, if the panel has room.
+    const PAIRS: bool = false;
 
     /// Multiplies eight rows with columns `first..first + N`, units in order; `y` has all columns.
     ///
@@ -139,7 +146,7 @@ impl Unit {
 }
 
 /// Multiplies groups of rows in blocks of `B` bytes with every column: where they lie if there are
-/// few columns, else unpacked; two groups are always unpacked.
+/// few columns, else unpacked.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
@@ -149,19 +156,13 @@ pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
     y: &mut [[f32; EIGHT]],
 ) {
     let count = x.count();
-    let pairs = count >= I::PAIRS_FROM && panel.units() >= 2 * (x.len / UNIT);
-    let few = match w.order {
-        Order::Tiles => count <= 2 * I::COLUMNS,
-        // One pass: rows become tiles in each.
-        Order::Rows => count <= 4 || count == I::COLUMNS,
-    };
-    if few && !pairs {
+    if count <= few::<I, T, B>(w.order) {
         for (w, y) in w.groups().zip(y.chunks_exact_mut(count)) {
             in_place::<I, T, B>(&w, x, y);
         }
         return;
     }
-    let most = if pairs { 2 } else { 1 };
+    let most = if I::PAIRS && panel.units() >= 2 * (x.len / UNIT) { 2 } else { 1 };
     for (w, y) in w.together(most).zip(y.chunks_mut(most * count)) {
         let groups = y.len() / count;
         for (group, w) in w.groups().enumerate() {
@@ -169,6 +170,14 @@ pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
         }
         // SAFETY: `I` is named only by the table that has its features.
         unsafe { I::panel::<T>(panel, x, y) }
+    }
+}
+
+/// Columns up to which units are not worth unpacking ahead.
+fn few<I: Isa, T: Tile<B>, const B: usize>(order: Order) -> usize {
+    match order {
+        Order::Tiles if T::CHEAP => I::FEW,
+        _ => 2 * I::COLUMNS,
     }
 }
 

@@ -23,6 +23,7 @@ impl Kind for Q4_0 {
 
 impl Tile<18> for Q4_0 {
     const FORMAT: Format = Format::Q4_0;
+    const CHEAP: bool = true;
     const NEW: Self = Self;
 
     #[inline]

@@ -20,6 +20,7 @@ impl Kind for Q4_1 {
 
 impl Tile<20> for Q4_1 {
     const FORMAT: Format = Format::Q4_1;
+    const CHEAP: bool = true;
     const NEW: Self = Self;
 
     #[inline]

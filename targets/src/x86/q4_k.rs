@@ -28,6 +28,7 @@ impl Kind for Q4_K {
 
 impl Tile<144> for Q4_K {
     const FORMAT: Format = Format::Q4_K;
+    const CHEAP: bool = true;
     const NEW: Self = Self(Factors::ZERO);
 
     #[inline]

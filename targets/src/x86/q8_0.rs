@@ -20,6 +20,7 @@ impl Kind for Q8_0 {
 
 impl Tile<34> for Q8_0 {
     const FORMAT: Format = Format::Q8_0;
+    const CHEAP: bool = true;
     const NEW: Self = Self;
 
     #[inline]

@@ -6,8 +6,8 @@ use dram_quant::{EIGHT, Format, Matrix, Order, Unpacked};
 use dram_targets::Kernels;
 
 const ROWS: [usize; 9] = [1, 2, 3, 5, 8, 9, 16, 31, 64];
-const COLUMNS: [usize; 10] = [1, 2, 3, 4, 5, 7, 8, 9, 13, 32];
-const ALL_COLUMNS: usize = 32;
+const COLUMNS: [usize; 10] = [1, 2, 3, 4, 5, 7, 8, 9, 13, 41];
+const ALL_COLUMNS: usize = 41;
 
 /// Groups of rows multiplied at once: a pair and another.
 const GROUPS: usize = 3;
