@@ -17,11 +17,20 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> String {
 /// The CPU's model, from `/proc/cpuinfo` or, on boards, the device tree.
 pub(crate) fn cpu() -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
     let board = || fs::read_to_string("/proc/device-tree/model").ok();
-    let model = model.map(|line| line.trim_start_matches([' ', '\t', ':']).to_owned());
-    let model = model.or_else(board).unwrap_or_else(|| "unknown".into());
+    let model = cpu_of(&cpuinfo).or_else(board).unwrap_or_else(|| "unknown".into());
     model.trim_matches([' ', '\0', '\n']).to_owned()
+}
+
+/// The first CPU's name and, on x86, its numbers: a virtual machine may give CPUs of several
+/// generations the same name.
+fn cpu_of(cpuinfo: &str) -> Option<String> {
+    let fields = || cpuinfo.lines().filter_map(|line| line.split_once(':'));
+    let field = |name| Some(fields().find(|(key, _)| key.trim() == name)?.1.trim());
+    let name = field("model name")?;
+    let numbers = field("cpu family").zip(field("model"));
+    let told = |(family, model)| format!("{name}, family {family} model {model}");
+    Some(numbers.map_or_else(|| name.into(), told))
 }
 
 /// The load of the last minute and more, as the system says it.
@@ -62,7 +71,18 @@ pub(crate) fn cmake_flags(program: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{sha256, slug};
+    use super::{cpu_of, sha256, slug};
+
+    #[test]
+    fn cpus_of_one_name_differ_in_their_numbers() {
+        let zen5 = "processor\t: 0\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\n";
+        assert_eq!(cpu_of(zen5).unwrap(), "AMD EPYC, family 26 model 2");
+        assert_eq!(
+            cpu_of("model name\t: ARMv8 Processor rev 1\n").unwrap(),
+            "ARMv8 Processor rev 1"
+        );
+        assert_eq!(cpu_of("processor\t: 0\nCPU part\t: 0xd0b\n"), None);
+    }
 
     #[test]
     fn a_cpu_as_a_folder() {
