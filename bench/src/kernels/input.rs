@@ -1,6 +1,7 @@
 //! Inputs of products: matrices of every format, columns and scratch.
 
 use crate::random::Random;
+use bytemuck::{Pod, Zeroable};
 use dram_quant::{EIGHT, Format, Order, Q8, Q8Mut, tile};
 use dram_targets::{Columns, Kernels, Panel};
 
@@ -70,27 +71,33 @@ impl Input {
     }
 }
 
+/// A cache line: where the scratch memory of a session begins too.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
 /// Scratch memory of a product, owned.
 pub(crate) struct Scratch {
-    q: Vec<[u8; 256]>,
-    d: Vec<[f32; EIGHT]>,
-    m: Vec<[f32; EIGHT]>,
-    s: Vec<[[i16; 2]; EIGHT]>,
+    q: Vec<Line>,
+    d: Vec<Line>,
+    m: Vec<Line>,
+    s: Vec<Line>,
 }
 
 impl Scratch {
     /// For rows of `len` weights.
     pub(crate) fn new(len: usize) -> Self {
-        let units = len / 32;
-        Self {
-            q: vec![[0; 256]; units],
-            d: vec![[0.0; EIGHT]; units],
-            m: vec![[0.0; EIGHT]; units],
-            s: vec![[[0; 2]; EIGHT]; units],
-        }
+        let units = |bytes: usize| vec![Line([0; 64]); (len / 32 * bytes).div_ceil(64)];
+        Self { q: units(256), d: units(32), m: units(32), s: units(32) }
     }
 
     pub(crate) fn panel(&mut self) -> Panel<'_> {
-        Panel { q: &mut self.q, d: &mut self.d, m: &mut self.m, s: &mut self.s }
+        let Self { q, d, m, s } = self;
+        Panel {
+            q: bytemuck::cast_slice_mut(q),
+            d: bytemuck::cast_slice_mut(d),
+            m: bytemuck::cast_slice_mut(m),
+            s: bytemuck::cast_slice_mut(s),
+        }
     }
 }
