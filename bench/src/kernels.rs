@@ -160,10 +160,10 @@ pub(crate) fn macs_per_second() -> f64 {
     (EIGHT * LEN * PROMPT) as f64 * 1e9 / time
 }
 
-/// Time of eight rows, walking through the matrix again and again, as a session does: two groups
+/// Time of eight rows, walking through the matrix again and again, as a session does: four groups
 /// of rows at once with many columns.
 fn nanoseconds(table: &Kernels, w: &Matrix<'_>, input: &Input, columns: usize) -> f64 {
-    let together = if columns > MANY { 2 } else { 1 };
+    let together = if columns > MANY { 4 } else { 1 };
     let mut scratch = Scratch::new(together * LEN);
     let mut y = vec![[0.0; EIGHT]; together * columns];
     let x = input.columns(columns);

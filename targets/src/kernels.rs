@@ -103,8 +103,8 @@ impl Kernels {
 
     /// Multiplies rows `8 * eight..` of `w` with every column of `x`: `y[c][r] = Σ w[r] · x[c]`.
     ///
-    /// It multiplies as many groups of eight rows as `y`, which is `(groups, columns)`, has; two
-    /// together where columns are many and `panel` has room for both, which can be faster.
+    /// It multiplies as many groups of eight rows as `y`, which is `(groups, columns)`, has; two or
+    /// four together where columns are many and `panel` has room for all, which can be faster.
     /// Groups do not depend on each other, so each may be given to another thread. In a last
     /// ragged group the elements of `y` past the matrix's rows are left in any state.
     ///

@@ -170,8 +170,9 @@ fn units<'s>(
 /// enough that taking costs nothing, few enough that threads finish together.
 pub(super) const GROUPS: usize = 8;
 
-/// Groups that a thread takes, and multiplies together, when there are many columns.
-pub(super) const PAIR: usize = 2;
+/// Groups that a thread takes, and multiplies together, when there are many columns: as many as any
+/// table does.
+pub(super) const PANEL: usize = 4;
 
 /// `out = w · x` for up to three matrices, each a section `(columns, rows)` of `out`.
 fn multiply(
@@ -187,13 +188,13 @@ fn multiply(
     sections.iter_mut().zip(w).for_each(|(section, w)| *section = w.rows());
     let groups = sections.iter().sum::<usize>() / EIGHT;
     let groups =
-        if count > EIGHT { PAIR } else { (groups / (GROUPS * pool.threads())).clamp(1, GROUPS) };
+        if count > EIGHT { PANEL } else { (groups / (GROUPS * pool.threads())).clamp(1, GROUPS) };
     let grid = Grid::new(out, count, sections, groups * EIGHT);
     pool.run(workers, grid, |worker, _, mut rows| {
         while let Some((section, row)) = rows.next() {
             let w = &w[section];
             let room = (worker.eight.len() / count).min(GROUPS);
-            let together = if count > EIGHT { PAIR } else { room };
+            let together = if count > EIGHT { PANEL } else { room };
             let groups = rows.left().min(w.rows() - row).div_ceil(EIGHT).min(together);
             let (mut panel, y) = worker.product(groups * count);
             kernels.multiply(w, row / EIGHT, x, &mut panel, y);

@@ -1,7 +1,7 @@
 //! The activations of a forward pass, and each thread's scratch.
 
 use super::attention;
-use super::layer::{GROUPS, PAIR};
+use super::layer::{GROUPS, PANEL};
 use super::limits::Limits;
 use crate::arena::Arena;
 use crate::error::Error;
@@ -119,7 +119,7 @@ pub(crate) fn unit((q, d, ds, sums): Unit<'_>) -> Q8Mut<'_> {
 /// One thread's scratch.
 #[derive(Default)]
 pub(crate) struct Worker<'a> {
-    /// Two groups of eight rows unpacked.
+    /// [`PANEL`] groups of eight rows unpacked.
     panel: Panel<'a>,
     /// The outputs of groups of eight rows, `(groups, columns)`.
     pub eight: &'a mut [[f32; 8]],
@@ -135,7 +135,7 @@ impl<'a> Worker<'a> {
         limits: &Limits,
         arena: &mut Arena<'a>,
     ) -> Result<Self, Error> {
-        let units = PAIR * (longest_input(config) / 32);
+        let units = PANEL * (longest_input(config) / 32);
         let block = attention::block_queries(config, limits);
         Ok(Self {
             panel: Panel {
@@ -144,7 +144,7 @@ impl<'a> Worker<'a> {
                 m: arena.take(units)?,
                 s: arena.take(units)?,
             },
-            eight: arena.take((PAIR * limits.batch).max(GROUPS))?,
+            eight: arena.take((PANEL * limits.batch).max(GROUPS))?,
             queries: arena.take(block * config.head_len)?,
             scores: arena.take(block * attention::CHUNK)?,
         })

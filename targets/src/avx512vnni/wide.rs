@@ -1,5 +1,8 @@
-//! Panels of two groups of eight rows in registers of 512 bits: half the loads of activations, and
-//! on Intel twice the products.
+//! Panels of four groups of eight rows in registers of 512 bits.
+//!
+//! A pass has four columns of two registers: every activation that is loaded is multiplied with 32
+//! rows, and eight sums are on their way, as many as keep two units busy that give a sum after four
+//! cycles (Zen 5). Six columns are no faster, one register of eight columns is slower.
 
 use crate::Panel;
 use crate::x86::column::{Block, Column, Integers, Run};
@@ -17,11 +20,17 @@ use core::arch::x86_64::{
 use core::ops::Range;
 use dram_quant::{EIGHT, Q8, UNIT};
 
-/// Columns of a pass.
-const N: usize = 8;
+/// Groups of eight rows in a panel.
+pub(super) const GROUPS: usize = 4;
 
-/// Multiplies a panel with every column, of which there are more than eight; `y` is
-/// `(2, columns)`.
+/// Columns of a pass.
+const N: usize = 4;
+
+/// Of 32 rows: what 16 have, twice.
+type Rows<T> = [T; 2];
+
+/// Multiplies a panel with every column, of which there are more than [`N`]; `y` is
+/// `(GROUPS, columns)`.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
 pub(super) fn product<K: Kind>(panel: &Panel<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
@@ -36,78 +45,113 @@ pub(super) fn product<K: Kind>(panel: &Panel<'_>, x: &Q8<'_>, y: &mut [[f32; EIG
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
 fn pass<K: Kind>(panel: &Panel<'_>, x: &Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
     let (runs, offset) = (x.len / UNIT / 8, super::offset::<K>());
-    let mut acc = [_mm512_setzero_ps(); N];
+    let mut acc = [[_mm512_setzero_ps(); 2]; N];
     let columns = Column::<8>::of::<N>(x, first, 0, runs);
     for i in 0..runs {
         if K::BLOCK == 1 {
-            run::<K, 8>(&mut acc, panel, i * 8, &Run::of::<K>(&columns, i, offset));
+            run::<K, 8>(&mut acc, &Units::of(panel, i * 8), &Run::of::<K>(&columns, i, offset));
         } else {
-            block::<K>(&mut acc, panel, i * 8, &Block::of::<K>(&columns, i));
+            block::<K>(&mut acc, &Units::of(panel, i * 8), &Block::of::<K>(&columns, i));
         }
     }
     let rest = Column::<1>::of::<N>(x, first, runs * 8, x.len / UNIT % 8);
     for i in 0..x.len / UNIT % 8 {
-        run::<K, 1>(&mut acc, panel, runs * 8 + i, &Run::of::<K>(&rest, i, offset));
+        run::<K, 1>(&mut acc, &Units::of(panel, runs * 8 + i), &Run::of::<K>(&rest, i, offset));
     }
-    for (half, y) in y.chunks_exact_mut(x.count()).enumerate() {
+    for (group, y) in y.chunks_exact_mut(x.count()).enumerate() {
         for (y, acc) in y[first..].iter_mut().zip(acc) {
-            store_floats(y, eight(acc, half));
+            store_floats(y, eight(acc[group / 2], group % 2));
         }
     }
 }
 
-/// Adds `R` blocks of one unit, from `unit` on.
+/// `R` units of all groups: an index below `R` needs no check.
+struct Units<'a, const R: usize> {
+    q: &'a [Rows<[[u8; 256]; 2]>; R],
+    d: &'a [Rows<[[f32; EIGHT]; 2]>; R],
+    m: &'a [Rows<[[f32; EIGHT]; 2]>; R],
+    s: &'a [Rows<[[[i16; 2]; EIGHT]; 2]>; R],
+}
+
+impl<'a, const R: usize> Units<'a, R> {
+    /// Units from `first` on.
+    #[inline]
+    fn of(panel: &'a Panel<'_>, first: usize) -> Self {
+        Self {
+            q: units(panel.q, first),
+            d: units(panel.d, first),
+            m: units(panel.m, first),
+            s: units(panel.s, first),
+        }
+    }
+}
+
+/// The elements of `R` units from `first` on.
+#[inline]
+fn units<T, const R: usize>(elements: &[T], first: usize) -> &[Rows<[T; 2]>; R] {
+    let sixteens = elements.as_chunks().0;
+    sixteens.as_chunks().0[first..].first_chunk().expect("a panel of all groups")
+}
+
+/// Adds `R` blocks of one unit.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn run<K: Kind, const R: usize>(
-    acc: &mut [__m512; N],
-    panel: &Panel<'_>,
-    unit: usize,
-    x: &Run<'_, N, R>,
-) {
+fn run<K: Kind, const R: usize>(acc: &mut [Rows<__m512>; N], w: &Units<'_, R>, x: &Run<'_, N, R>) {
     for i in 0..R {
-        let mut sums = [_mm512_setzero_si512(); N];
+        let mut sums = [[_mm512_setzero_si512(); 2]; N];
         for (sums, begin) in sums.iter_mut().zip(&x.begin) {
-            *sums = _mm512_set1_epi32(begin[i]);
+            *sums = [_mm512_set1_epi32(begin[i]); 2];
         }
-        dot::<K, R, ()>(&mut sums, integers(panel, unit + i), &x.q, i, 0..8);
-        let (d, m) = (floats(panel.d, unit + i), floats(panel.m, unit + i));
-        for (c, acc) in acc.iter_mut().enumerate() {
-            let d = _mm512_mul_ps(d, _mm512_set1_ps(x.d[c][i]));
-            *acc = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[c]), d, *acc);
-            if K::MIN {
-                *acc = _mm512_fmadd_ps(m, _mm512_set1_ps(x.ds[c][i]), *acc);
+        dot::<K, R, ()>(&mut sums, &w.q[i], &x.q, i, 0..8);
+        let (d, m) = (floats(&w.d[i]), floats(&w.m[i]));
+        for c in 0..N {
+            let (dx, ds) = (_mm512_set1_ps(x.d[c][i]), _mm512_set1_ps(x.ds[c][i]));
+            for r in 0..2 {
+                let sum = _mm512_cvtepi32_ps(sums[c][r]);
+                acc[c][r] = _mm512_fmadd_ps(sum, _mm512_mul_ps(d[r], dx), acc[c][r]);
+                if K::MIN {
+                    acc[c][r] = _mm512_fmadd_ps(m[r], ds, acc[c][r]);
+                }
             }
         }
     }
 }
 
-/// Adds the block of eight units from `unit` on.
+/// Adds a block of eight units.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn block<K: Kind>(acc: &mut [__m512; N], panel: &Panel<'_>, unit: usize, x: &Block<'_, N>) {
-    let mut sums = [_mm512_setzero_si512(); N];
+fn block<K: Kind>(acc: &mut [Rows<__m512>; N], w: &Units<'_, 8>, x: &Block<'_, N>) {
+    let mut sums = [[_mm512_setzero_si512(); 2]; N];
     let mut minima = sums;
-    for i in (0..8).step_by(2) {
-        let [a, b] = [i, i + 1].map(|i| factors(panel, unit + i));
-        add_unit::<K, [(); 0]>(&mut sums, panel, unit + i, a[0], x, i);
-        add_unit::<K, [(); 1]>(&mut sums, panel, unit + i + 1, b[0], x, i + 1);
-        if super::offset::<K>() != 0 {
-            let offset = _mm512_set1_epi16(-super::offset::<K>());
-            let s = [a[0], b[0]].map(|s| _mm512_mullo_epi16(s, offset));
-            add_pairs::<K>(&mut sums, s, x, i);
+    let offset = _mm512_set1_epi16(-super::offset::<K>());
+    let step = if K::HALVES { 1 } else { 2 };
+    for i in (0..8).step_by(step) {
+        let [mut s, mut m] = factors(&w.s[i]);
+        add_unit::<K, [(); 0]>(&mut sums, &w.q[i], s, x, i);
+        if !K::HALVES {
+            let [next, next_m] = factors(&w.s[i + 1]);
+            add_unit::<K, [(); 1]>(&mut sums, &w.q[i + 1], next, x, i + 1);
+            (s, m) = (in_pairs(s, next), in_pairs(m, next_m));
         }
-        if K::MIN {
-            add_pairs::<K>(&mut minima, [a[1], b[1]], x, i);
+        for r in 0..2 {
+            if super::offset::<K>() != 0 {
+                add_pairs(&mut sums, r, _mm512_mullo_epi16(s[r], offset), x, i / step);
+            }
+            if K::MIN {
+                add_pairs(&mut minima, r, m[r], x, i / step);
+            }
         }
     }
-    let (d, m) = (floats(panel.d, unit), floats(panel.m, unit));
+    let (d, m) = (floats(&w.d[0]), floats(&w.m[0]));
     for c in 0..N {
         let dx = _mm512_set1_ps(x.d[c]);
-        acc[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[c]), _mm512_mul_ps(d, dx), acc[c]);
-        if K::MIN {
-            let minima = _mm512_mul_ps(_mm512_cvtepi32_ps(minima[c]), dx);
-            acc[c] = _mm512_fmadd_ps(m, minima, acc[c]);
+        for r in 0..2 {
+            let sum = _mm512_cvtepi32_ps(sums[c][r]);
+            acc[c][r] = _mm512_fmadd_ps(sum, _mm512_mul_ps(d[r], dx), acc[c][r]);
+            if K::MIN {
+                let minima = _mm512_mul_ps(_mm512_cvtepi32_ps(minima[c][r]), dx);
+                acc[c][r] = _mm512_fmadd_ps(m[r], minima, acc[c][r]);
+            }
         }
     }
 }
@@ -119,59 +163,67 @@ fn block<K: Kind>(acc: &mut [__m512; N], panel: &Panel<'_>, unit: usize, x: &Blo
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
 fn add_unit<K: Kind, Caller>(
-    sums: &mut [__m512i; N],
-    panel: &Panel<'_>,
-    unit: usize,
-    s: __m512i,
+    sums: &mut [Rows<__m512i>; N],
+    w: &Rows<[[u8; 256]; 2]>,
+    s: Rows<__m512i>,
     x: &Block<'_, N>,
     i: usize,
 ) {
     let halves = if K::HALVES { 2 } else { 1 };
     for half in 0..halves {
-        let mut dots = [_mm512_setzero_si512(); N];
+        let mut dots = [[_mm512_setzero_si512(); 2]; N];
         let groups = half * 8 / halves..(half + 1) * 8 / halves;
-        dot::<K, 8, Caller>(&mut dots, integers(panel, unit), &x.q, i, groups);
-        let s = if half == 0 { _mm512_slli_epi32::<16>(s) } else { s };
-        let s = _mm512_srai_epi32::<16>(s);
-        for c in 0..N {
-            sums[c] = _mm512_add_epi32(sums[c], _mm512_mullo_epi32(dots[c], s));
+        dot::<K, 8, Caller>(&mut dots, w, &x.q, i, groups);
+        for r in 0..2 {
+            let s = if half == 0 { _mm512_slli_epi32::<16>(s[r]) } else { s[r] };
+            let s = _mm512_srai_epi32::<16>(s);
+            for c in 0..N {
+                let product = _mm512_mullo_epi32(dots[c][r], s);
+                sums[c][r] = _mm512_add_epi32(sums[c][r], product);
+            }
         }
     }
 }
 
-/// Adds the products of some groups of unit `i`, without factors.
+/// Adds the products of some groups of weights of unit `i`, without factors.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
 fn dot<K: Kind, const R: usize, Caller>(
-    sums: &mut [__m512i; N],
-    w: &[[u8; 64]; 8],
+    sums: &mut [Rows<__m512i>; N],
+    w: &Rows<[[u8; 256]; 2]>,
     x: &[&Integers<R>; N],
     i: usize,
     groups: Range<usize>,
 ) {
     let offset = _mm512_set1_epi8(if K::SIGNED { -128 } else { 0 });
+    let (bytes, _) = w.as_flattened().as_flattened().as_chunks();
+    let w: &[Rows<_>; 8] = bytes.as_chunks().0.first_chunk().expect("1024 bytes");
     for g in groups {
-        let w = _mm512_xor_si512(load(&w[g]), offset);
+        let w = w[g].each_ref().map(|w| _mm512_xor_si512(load(w), offset));
         for c in 0..N {
             let x = _mm512_set1_epi32(word(&x[c][i][g]));
-            sums[c] = _mm512_dpbusd_epi32(sums[c], w, x);
+            for r in 0..2 {
+                sums[c][r] = _mm512_dpbusd_epi32(sums[c][r], w[r], x);
+            }
         }
     }
 }
 
-/// Adds the sums of activations in units `i` and `i + 1`, times the factors `w`.
+/// Adds to register `r` of every column its pair `i` of sums of activations, times the factors `w`.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn add_pairs<K: Kind>(sums: &mut [__m512i; N], w: [__m512i; 2], x: &Block<'_, N>, i: usize) {
+fn add_pairs(sums: &mut [Rows<__m512i>; N], r: usize, w: __m512i, x: &Block<'_, N>, i: usize) {
     for (sums, x) in sums.iter_mut().zip(&x.sums) {
-        if K::HALVES {
-            *sums = add_pair(*sums, w[0], &x[i]);
-            *sums = add_pair(*sums, w[1], &x[i + 1]);
-        } else {
-            let w = _mm512_mask_blend_epi16(0xaaaa_aaaa, w[0], w[1]);
-            *sums = add_pair(*sums, w, &x[i / 2]);
-        }
+        sums[r] = add_pair(sums[r], w, &x[i]);
     }
+}
+
+/// The factors of two units side by side, where those of both halves are the same.
+#[inline]
+#[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
+fn in_pairs(a: Rows<__m512i>, b: Rows<__m512i>) -> Rows<__m512i> {
+    let odd = 0xaaaa_aaaa;
+    [_mm512_mask_blend_epi16(odd, a[0], b[0]), _mm512_mask_blend_epi16(odd, a[1], b[1])]
 }
 
 /// Adds to each lane its pair of `w` times the pair `x`.
@@ -192,30 +244,29 @@ fn add_pair(sums: __m512i, w: __m512i, x: &[i16; 2]) -> __m512i {
     sums
 }
 
-/// The integers of unit `i`, in groups of both.
-#[inline]
-fn integers<'a>(panel: &'a Panel<'_>, i: usize) -> &'a [[u8; 64]; 8] {
-    let groups = panel.q[2 * i..].first_chunk::<2>().expect("a panel of two groups");
-    groups.as_flattened().as_chunks().0.first_chunk().expect("512 bytes")
-}
-
-/// The factors of unit `i`, and those of the minimum.
+/// The factors of a unit, and those of the minimum.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn factors(panel: &Panel<'_>, i: usize) -> [__m512i; 2] {
-    let both = panel.s[2 * i..].first_chunk::<2>().expect("a panel of two groups");
-    // SAFETY: two elements are 64 readable bytes; the load needs no alignment.
-    let both = unsafe { _mm512_loadu_si512(both.as_ptr().cast()) };
+fn factors(unit: &Rows<[[[i16; 2]; EIGHT]; 2]>) -> [Rows<__m512i>; 2] {
+    let [[a, am], [b, bm]] = [sixteen(&unit[0]), sixteen(&unit[1])];
+    [[a, b], [am, bm]]
+}
+
+/// The factors of 16 rows, and those of the minimum.
+#[inline]
+#[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
+fn sixteen(pairs: &[[[i16; 2]; EIGHT]; 2]) -> [__m512i; 2] {
+    // SAFETY: the array is 64 readable bytes; the load needs no alignment.
+    let both = unsafe { _mm512_loadu_si512(pairs.as_ptr().cast()) };
     [_mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(both)), _mm512_srai_epi16::<8>(both)]
 }
 
-/// Scales or minima of unit `i`.
+/// Scales or minima of a unit.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn floats(scales: &[[f32; EIGHT]], i: usize) -> __m512 {
-    let both = scales[2 * i..].first_chunk::<2>().expect("a panel of two groups");
-    // SAFETY: two elements are 64 readable bytes; the load needs no alignment.
-    unsafe { _mm512_loadu_ps(both.as_ptr().cast()) }
+fn floats(unit: &Rows<[[f32; EIGHT]; 2]>) -> Rows<__m512> {
+    // SAFETY: the array is 64 readable bytes; the load needs no alignment.
+    unit.each_ref().map(|rows| unsafe { _mm512_loadu_ps(rows.as_ptr().cast()) })
 }
 
 #[inline]

@@ -1,8 +1,8 @@
-//! Panels: the units of one or two groups of eight rows, unpacked.
+//! Panels: the units of one or four groups of eight rows, unpacked.
 //!
 //! ```text
 //! unit of one group    group of weights 0: 8 rows | 1: 8 rows | …             one element
-//!         of two       0: 8 rows, 8 rows | 1: 8 rows, 8 rows | …              two elements
+//!         of four      0: 32 rows | 1: 32 rows | …                            four elements
 //! ```
 //!
 //! Factors share 16 bits, `s` the lower half.

@@ -93,8 +93,9 @@ pub(crate) trait Isa: Sized {
     /// from a panel, as measured.
     const FEW: usize;
 
-    /// Whether two groups of rows are unpacked and multiplied together, if the panel has room.
-    const PAIRS: bool = false;
+    /// Groups of rows that are unpacked and multiplied together, if there are so many and the panel
+    /// has room.
+    const TOGETHER: usize = 1;
 
     /// Multiplies eight rows with columns `first..first + N`, units in order; `y` has all columns.
     ///
@@ -108,8 +109,8 @@ pub(crate) trait Isa: Sized {
         y: &mut [[f32; EIGHT]],
     );
 
-    /// Multiplies a panel of as many groups as `y`, which is `(groups, columns)`, has with every
-    /// column.
+    /// Multiplies a panel of [`Self::TOGETHER`] groups or one, as `y`, which is
+    /// `(groups, columns)`, has, with every column.
     ///
     /// # Safety
     ///
@@ -162,14 +163,16 @@ pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
         }
         return;
     }
-    let most = if I::PAIRS && panel.units() >= 2 * (x.len / UNIT) { 2 } else { 1 };
+    let most = if panel.units() >= I::TOGETHER * (x.len / UNIT) { I::TOGETHER } else { 1 };
     for (w, y) in w.together(most).zip(y.chunks_mut(most * count)) {
-        let groups = y.len() / count;
-        for (group, w) in w.groups().enumerate() {
-            unpack::<I, T, B>(&w, panel, Place { group, groups }, x.len);
+        let groups = if y.len() == most * count { most } else { 1 };
+        for (w, y) in w.together(groups).zip(y.chunks_exact_mut(groups * count)) {
+            for (group, w) in w.groups().enumerate() {
+                unpack::<I, T, B>(&w, panel, Place { group, groups }, x.len);
+            }
+            // SAFETY: `I` is named only by the table that has its features.
+            unsafe { I::panel::<T>(panel, x, y) }
         }
-        // SAFETY: `I` is named only by the table that has its features.
-        unsafe { I::panel::<T>(panel, x, y) }
     }
 }
 
