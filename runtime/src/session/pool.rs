@@ -190,24 +190,24 @@ impl Rows<'_> {
         assert!(values.len().is_multiple_of(columns), "a value a column");
         let Some((section, row)) = self.next() else { return };
         let rows = sections[section];
-        let mut left = (rows - row).min(self.end - self.next);
-        let mut start = columns * sections[..section].iter().sum::<usize>() + row;
-        for values in values.chunks_exact(columns) {
-            let count = left.min(8);
-            for (column, values) in values.iter().enumerate() {
+        let left = (rows - row).min(self.end - self.next).min(values.len() / columns * 8);
+        let start = columns * sections[..section].iter().sum::<usize>() + row;
+        // Column by column: the rows of all groups lie side by side there.
+        for column in 0..columns {
+            for (group, row) in (0..left).step_by(8).enumerate() {
+                let values = &values[group * columns + column];
                 // SAFETY: section, column and row are inside the grid, whose size `new` checked.
-                let to = unsafe { self.cells.add(start + column * rows) };
-                if count == 8 {
+                let to = unsafe { self.cells.add(start + column * rows + row) };
+                if left - row >= 8 {
                     // SAFETY: as below, for a whole group, which is one store.
                     unsafe { to.cast::<[f32; 8]>().write_unaligned(*values) };
                 } else {
-                    // SAFETY: `count` rows from here on are in the section and this part's own.
-                    unsafe { core::ptr::copy_nonoverlapping(values.as_ptr(), to, count) };
+                    // SAFETY: `left - row` rows from here on are in the section and this part's own.
+                    unsafe { core::ptr::copy_nonoverlapping(values.as_ptr(), to, left - row) };
                 }
             }
-            (start, left) = (start + count, left - count);
-            self.next += count;
         }
+        self.next += left;
     }
 }
 
