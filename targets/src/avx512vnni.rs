@@ -1,5 +1,5 @@
-//! The dot product of AVX-512: server CPUs since Cascade Lake, Zen 4. Few columns are multiplied in
-//! registers of 256 bits, many in those of 512.
+//! The dot product of AVX-512: server CPUs since Cascade Lake, Zen 4. Up to seven columns are
+//! multiplied in registers of 256 bits, more in those of 512.
 //!
 //! ```text
 //! weights of a group   row 0: k k k k | row 1: k k k k | … row 7      unsigned bytes
@@ -9,6 +9,7 @@
 //!
 //! Signed weights become unsigned by an offset of 128.
 
+mod unit;
 mod wide;
 
 use crate::Panel;
@@ -30,10 +31,10 @@ pub(crate) struct Dpbusd;
 
 impl Isa for Dpbusd {
     const COLUMNS: usize = 8;
-    /// Between what was measured on Zen 4, 40, and on Zen 5, 8, which multiplies 512 bits as fast as
-    /// 256.
-    const FEW: usize = 15;
-    const TOGETHER: usize = wide::GROUPS;
+    /// As many as three passes over pairs have.
+    const FEW: usize = 24;
+    const PAIRS_FROM: usize = 8;
+    const TOGETHER: usize = unit::GROUPS;
 
     #[inline]
     #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
@@ -48,9 +49,15 @@ impl Isa for Dpbusd {
 
     #[inline]
     #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
+    unsafe fn pair<S: Source>(w: &mut [S; 2], x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
+        wide::pair(w, x, y);
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
     unsafe fn panel<K: Kind>(panel: &Panel<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
         if y.len() == Self::TOGETHER * x.count() {
-            return wide::product::<K>(panel, x, y);
+            return wide::panel::<K>(panel, x, y);
         }
         columns::<Self, _>(&mut Unpacked::<K>::new(panel), x, y);
     }

@@ -93,6 +93,9 @@ pub(crate) trait Isa: Sized {
     /// from a panel, as measured.
     const FEW: usize;
 
+    /// Columns from which tiles of two groups of rows are multiplied together where they lie.
+    const PAIRS_FROM: usize = usize::MAX;
+
     /// Groups of rows that are unpacked and multiplied together, if there are so many and the panel
     /// has room.
     const TOGETHER: usize = 1;
@@ -108,6 +111,19 @@ pub(crate) trait Isa: Sized {
         first: usize,
         y: &mut [[f32; EIGHT]],
     );
+
+    /// Multiplies two groups of rows with every column, of which there are [`Self::PAIRS_FROM`] or
+    /// more; `y` is `(2, columns)`.
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    unsafe fn pair<S: Source>(w: &mut [S; 2], x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
+        for (w, y) in w.iter_mut().zip(y.chunks_exact_mut(x.count())) {
+            // SAFETY: as the caller promises.
+            unsafe { columns::<Self, _>(w, x, y) }
+        }
+    }
 
     /// Multiplies a panel of [`Self::TOGETHER`] groups or one, as `y`, which is
     /// `(groups, columns)`, has, with every column.
@@ -158,10 +174,7 @@ pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
 ) {
     let count = x.count();
     if count <= few::<I, T, B>(w.order) {
-        for (w, y) in w.groups().zip(y.chunks_exact_mut(count)) {
-            in_place::<I, T, B>(&w, x, y);
-        }
-        return;
+        return in_place::<I, T, B>(w, x, y);
     }
     let most = if panel.units() >= I::TOGETHER * (x.len / UNIT) { I::TOGETHER } else { 1 };
     for (w, y) in w.together(most).zip(y.chunks_mut(most * count)) {
@@ -184,13 +197,31 @@ fn few<I: Isa, T: Tile<B>, const B: usize>(order: Order) -> usize {
     }
 }
 
-/// Multiplies a group with every column, where it lies.
+/// Multiplies groups with every column, where they lie.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn in_place<I: Isa, T: Tile<B>, const B: usize>(w: &Eight<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
-    match w.order {
-        Order::Tiles => columns::<I, _>(&mut Tiles::<T, B>::new(w.bytes), x, y),
-        Order::Rows => columns::<I, _>(&mut Rows::<T, B>::new(w.bytes, w.rows), x, y),
+fn in_place<I: Isa, T: Tile<B>, const B: usize>(
+    w: &Eights<'_>,
+    x: &Q8<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
+    let count = x.count();
+    let most = if count >= I::PAIRS_FROM { 2 } else { 1 };
+    for (w, y) in w.together(most).zip(y.chunks_mut(most * count)) {
+        let mut groups = w.groups();
+        match (w.order, groups.next(), groups.next()) {
+            (Order::Tiles, Some(a), Some(b)) => {
+                let mut pair = [Tiles::<T, B>::of_pair(a.bytes), Tiles::of_pair(b.bytes)];
+                // SAFETY: `I` is named only by the table that has its features.
+                unsafe { I::pair(&mut pair, x, y) }
+            }
+            (Order::Tiles, Some(w), _) => columns::<I, _>(&mut Tiles::<T, B>::new(w.bytes), x, y),
+            _ => {
+                for (w, y) in w.groups().zip(y.chunks_exact_mut(count)) {
+                    columns::<I, _>(&mut Rows::<T, B>::new(w.bytes, w.rows), x, y);
+                }
+            }
+        }
     }
 }
 

@@ -11,14 +11,23 @@ const AHEAD: usize = 4096;
 /// Eight rows as tiles of blocks of `B` bytes.
 pub(super) struct Tiles<'a, T, const B: usize> {
     tiles: &'a [[[u8; B]; EIGHT]],
+    /// Bytes behind these that are multiplied at the same time: what is wanted next lies after them.
+    skip: usize,
     /// The block begun.
     block: usize,
+    /// Bytes from it to those that will be wanted.
+    ahead: usize,
     tile: T,
 }
 
 impl<'a, T: Tile<B>, const B: usize> Tiles<'a, T, B> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { tiles: bytes.as_chunks().0.as_chunks().0, block: 0, tile: T::NEW }
+        Self { tiles: bytes.as_chunks().0.as_chunks().0, skip: 0, block: 0, ahead: 0, tile: T::NEW }
+    }
+
+    /// One of two groups that are multiplied together.
+    pub(super) fn of_pair(bytes: &'a [u8]) -> Self {
+        Self { skip: bytes.len(), ..Self::new(bytes) }
     }
 }
 
@@ -30,6 +39,8 @@ impl<T: Tile<B>, const B: usize> Source for Tiles<'_, T, B> {
     unsafe fn begin<Caller>(&mut self, block: usize) -> Scales {
         const { assert!(T::BLOCK * UNIT == T::FORMAT.weights()) };
         self.block = block;
+        let is_last = (self.tiles.len() - block) * B * EIGHT <= AHEAD;
+        self.ahead = if is_last { AHEAD + self.skip } else { AHEAD };
         // SAFETY: the CPU has the features because this function has them.
         unsafe { self.tile.begin(&self.tiles[block]) }
     }
@@ -38,7 +49,7 @@ impl<T: Tile<B>, const B: usize> Source for Tiles<'_, T, B> {
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn unit<Caller>(&self, i: usize) -> Unit {
         let tile = &self.tiles[self.block];
-        prefetch_unit::<T, B>(tile.as_flattened(), AHEAD, i);
+        prefetch_unit::<T, B>(tile.as_flattened(), self.ahead, i);
         // SAFETY: the CPU has the features because this function has them.
         unsafe { self.tile.unit::<(Self, Caller)>(tile, i) }
     }
