@@ -53,7 +53,9 @@ extern crate std;
 
 mod arena;
 mod error;
+mod hash;
 pub mod model;
+mod random;
 mod reply;
 mod sample;
 pub mod session;

@@ -2,6 +2,7 @@
 
 use crate::arena::Arena;
 use crate::error::{Error, SessionFault};
+use crate::random::uniform;
 use dram_targets::Kernels;
 
 /// How tokens are chosen. Steps apply in the order of the fields.
@@ -235,15 +236,6 @@ fn nucleus(
         }
     }
     ids.len()
-}
-
-/// A number in 0..1, from SplitMix64.
-fn uniform(state: &mut u64) -> f64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

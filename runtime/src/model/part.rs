@@ -13,6 +13,7 @@ use super::reader::Reader;
 use super::tensor::Info;
 use super::value::{Type, Value};
 use crate::error::{Error, FileFault, KeyFault, Name, TensorFault};
+use crate::hash::Fnv;
 
 /// Keys a file may have.
 pub const KEYS_MAX: usize = 1024;
@@ -218,11 +219,10 @@ impl Seen {
 
     /// Adds a name; false if it is there already, or the set is full.
     pub(crate) fn insert(&mut self, name: &str) -> bool {
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let mut hash = Fnv::new();
+        hash.write(name.as_bytes());
         // Zero marks a free slot.
-        let hash = hash.max(1);
+        let hash = hash.finish().max(1);
         let home = (hash % TENSORS_MAX as u64) as usize;
         let (before, after) = self.0.split_at_mut(home);
         match after.iter_mut().chain(before).find(|slot| **slot == 0 || **slot == hash) {

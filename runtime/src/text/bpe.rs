@@ -1,5 +1,7 @@
 //! Byte-pair merging in time n log n: a linked list of symbols and a heap of candidate pairs.
 
+use crate::random::mix;
+
 /// No symbol, no token, no merge.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -56,13 +58,6 @@ pub(crate) fn insert(rows: &[[u32; 3]], ranks: &mut [u32], rank: u32) -> Option<
 
 fn hash(left: u32, right: u32) -> u64 {
     mix(u64::from(left) << 32 | u64::from(right))
-}
-
-/// Spreads a key over all bits: the finaliser of splitmix64.
-pub(crate) fn mix(mut key: u64) -> u64 {
-    key = (key ^ key >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    key = (key ^ key >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-    key ^ key >> 31
 }
 
 /// The slots where a key may be, at most 256: a file made to collide is refused, not slow.

@@ -4,7 +4,9 @@ use super::bpe::{self, NONE};
 use super::fault::TextFault;
 use super::unicode::char_of_byte;
 use crate::error::Error;
+use crate::hash::Fnv;
 use crate::model::Array;
+use crate::random::mix;
 
 /// The texts of tokens, and the way back.
 #[derive(Clone, Copy)]
@@ -54,8 +56,9 @@ impl<'a> Texts<'a> {
 
 /// FNV-1a, then spread over all bits.
 fn hash(text: impl Iterator<Item = u8>) -> u64 {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-    bpe::mix(text.fold(0xcbf2_9ce4_8422_2325, step))
+    let mut hash = Fnv::new();
+    text.for_each(|byte| hash.write(&[byte]));
+    mix(hash.finish())
 }
 
 /// Bytes as a token's text writes them.
