@@ -6,7 +6,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dram_quant::{EIGHT, Format, Matrix, Order, Q8, Q8Mut, UNIT, tile};
 use dram_runtime::{Sampler, Sampling};
-use dram_targets::{Columns, Kernels, PAGE, Panel};
+use dram_targets::{Columns, Kernels, PAGE, scratch_bytes};
 use std::hint::black_box;
 
 /// The width, the head and the tokens of the 1.5B distill.
@@ -66,15 +66,12 @@ fn products(criterion: &mut Criterion) {
     let y = Q8Mut { q: &mut q, d: &mut d, ds: &mut ds, sums: &mut sums };
     dram_targets::best().quantize(&x, UNIT, y);
     let all = Q8 { len: LEN, q: &q, d: &d, ds: &ds, sums: &sums };
-    let mut panel = (vec![[0; 256]; units], vec![[0.0; 8]; units], vec![[0.0; 8]; units]);
-    let mut s = vec![[[0; 2]; EIGHT]; units];
+    let mut scratch = vec![0; scratch_bytes(LEN, 8)];
     for columns in [1, 8] {
         let x = Columns { x: &x[..columns * LEN], q8: all.columns(0, columns) };
         let name = format!("Q4_0 tiles x {columns}");
         every_table(criterion, &name, tiles.len(), |table| {
-            let mut y = vec![[0.0; EIGHT]; columns];
-            let (q, d, m) = (&mut panel.0, &mut panel.1, &mut panel.2);
-            table.multiply(&w, 0, x, &mut Panel { q, d, m, s: &mut s }, &mut y);
+            let y = table.multiply(&w, 0..1, x, &mut scratch);
             y.concat()
         });
     }

@@ -6,6 +6,7 @@ use dram_quant::{EIGHT, Format, Matrix, Order};
 use dram_targets::Kernels;
 use input::{Input, Scratch};
 use std::error::Error;
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// What the command line asks for.
@@ -117,12 +118,12 @@ fn lines(format: Format, uncached: &mut Vec<u8>) -> Result<Vec<Line>, String> {
 
 /// The bits of all products, with as many columns as are measured.
 fn products(table: &Kernels, w: &Matrix<'_>, input: &Input) -> Vec<[u32; EIGHT]> {
-    let mut scratch = Scratch::new(LEN);
+    let mut scratch = Scratch::new(LEN, PROMPT);
     let mut products = Vec::new();
     for columns in [ONE, MANY, PROMPT] {
         for eight in 0..w.eights() {
-            let mut y = vec![[0.0; EIGHT]; columns];
-            table.multiply(w, eight, input.columns(columns), &mut scratch.panel(), &mut y);
+            let (x, scratch) = (input.columns(columns), scratch.bytes());
+            let y = table.multiply(w, eight..eight + 1, x, scratch);
             products.extend(y.iter().map(|y| y.map(f32::to_bits)));
         }
     }
@@ -164,15 +165,14 @@ pub(crate) fn macs_per_second() -> f64 {
 /// of rows at once with many columns.
 fn nanoseconds(table: &Kernels, w: &Matrix<'_>, input: &Input, columns: usize) -> f64 {
     let together = if columns > MANY { 4 } else { 1 };
-    let mut scratch = Scratch::new(together * LEN);
-    let mut y = vec![[0.0; EIGHT]; together * columns];
+    let mut scratch = Scratch::new(LEN, columns);
     let x = input.columns(columns);
     let mut eights = (0..w.eights()).step_by(together).cycle();
     let samples = (0..SAMPLES).map(|_| {
         let (start, mut groups) = (Instant::now(), 0);
         while start.elapsed() < SAMPLE {
             for eight in eights.by_ref().take(GROUPS / together) {
-                table.multiply(w, eight, x, &mut scratch.panel(), &mut y);
+                black_box(table.multiply(w, eight..eight + together, x, scratch.bytes()));
             }
             groups += GROUPS;
         }

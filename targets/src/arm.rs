@@ -64,12 +64,12 @@ macro_rules! arm {
             arm::FLOATS,
             true,
             [
-                Q4_0: arm::q4_0::multiply::<$isa>,
-                Q4_1: arm::q4_1::multiply::<$isa>,
-                Q8_0: arm::q8_0::multiply::<$isa>,
-                Q4_K: arm::q4_k::multiply::<$isa>,
-                Q5_K: arm::q5_k::multiply::<$isa>,
-                Q6_K: arm::q6_k::multiply::<$isa>,
+                Q4_0: arm::product::product::<$isa, arm::q4_0::Q4_0, _>,
+                Q4_1: arm::product::product::<$isa, arm::q4_1::Q4_1, _>,
+                Q8_0: arm::product::product::<$isa, arm::q8_0::Q8_0, _>,
+                Q4_K: arm::product::product::<$isa, arm::q4_k::Q4_K, _>,
+                Q5_K: arm::product::product::<$isa, arm::q5_k::Q5_K, _>,
+                Q6_K: arm::product::product::<$isa, arm::q6_k::Q6_K, _>,
                 _: arm::any::multiply::<$isa>,
             ]
         )

@@ -12,7 +12,7 @@
 mod unit;
 mod wide;
 
-use crate::Panel;
+use crate::panel::Panel;
 use crate::x86::column::{Block, Column, Integers, Run};
 use crate::x86::lanes::{store_floats, word};
 use crate::x86::panel::Unpacked;

@@ -93,10 +93,10 @@ macro_rules! isa {
             fn product(
                 w: &$crate::kernels::Eights<'_>,
                 x: &dram_quant::Q8<'_>,
-                panel: &mut $crate::Panel<'_>,
+                scratch: &mut $crate::scratch::Scratch<'_>,
                 y: &mut [[f32; dram_quant::EIGHT]],
             ) {
-                $product(w, x, panel, y);
+                $product(w, x, scratch, y);
             }
         }
         product

@@ -1,7 +1,9 @@
 //! The table of kernels, and the choice of one.
 
-use crate::{Columns, Panel, float};
-use dram_quant::{EIGHT, Format, Matrix, Order, Q8};
+use crate::scratch::{Scratch, scratch_bytes};
+use crate::{Columns, float};
+use core::ops::Range;
+use dram_quant::{EIGHT, Format, Matrix, Order, Q8, UNIT};
 
 /// Up to eight rows of a matrix.
 #[derive(Clone, Copy)]
@@ -50,7 +52,7 @@ impl<'a> Eights<'a> {
 /// `y[g][c][r] = Σ w[g][r] · x[c]`; elements of `y` past the rows of `w` are left in any state.
 ///
 /// Safe to call where the CPU has the features the kernel was compiled with.
-pub(crate) type Product = unsafe fn(&Eights<'_>, &Q8<'_>, &mut Panel<'_>, &mut [[f32; EIGHT]]);
+pub(crate) type Product = unsafe fn(&Eights<'_>, &Q8<'_>, &mut Scratch<'_>, &mut [[f32; EIGHT]]);
 
 macro_rules! declare_floats {
     (() $($(#[$doc:meta])* $module:ident::$op:ident => $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?;)*) => {
@@ -101,54 +103,66 @@ impl Kernels {
         self.tiles_pay
     }
 
-    /// Multiplies rows `8 * eight..` of `w` with every column of `x`: `y[c][r] = Σ w[r] · x[c]`.
+    /// Multiplies groups of eight rows of `w`, numbers `groups`, with every column of `x`.
     ///
-    /// It multiplies as many groups of eight rows as `y`, which is `(groups, columns)`, has; two or
-    /// four together where columns are many and `panel` has room for all, which can be faster.
-    /// Groups do not depend on each other, so each may be given to another thread. In a last
-    /// ragged group the elements of `y` past the matrix's rows are left in any state.
+    /// The outputs lie in `scratch`, `(groups, columns)`, eight rows each: `y[g][c][r] = Σ w[8 g + r]
+    /// · x[c]`. In a last group that has fewer rows the others' outputs are left in any state. What
+    /// was in `scratch` before does not matter. Groups do not depend on each other, so that each may
+    /// be given to another thread.
     ///
     /// # Panics
     ///
-    /// If the columns are not as long as the rows, `y` is not one element a column and group, `w`
-    /// has not so many groups, or `panel` has fewer units than a row.
-    pub fn multiply(
+    /// If the columns are not as long as the rows or there are none, `w` has not these groups, they
+    /// are more than [`groups`](crate::groups) of as many columns, or `scratch` is shorter than [`scratch_bytes`].
+    pub fn multiply<'s>(
         &self,
         w: &Matrix<'_>,
-        eight: usize,
+        groups: Range<usize>,
         x: Columns<'_>,
-        panel: &mut Panel<'_>,
-        y: &mut [[f32; EIGHT]],
-    ) {
-        if w.format().is_float() {
-            let columns = x.x.len() / w.len();
-            assert!(x.x.len() == columns * w.len() && columns > 0, "columns as long as rows");
-            assert!(y.len().is_multiple_of(columns), "one output a column");
-            for (i, y) in y.chunks_exact_mut(columns).enumerate() {
-                self.float_rows(w.eight(eight + i).0, w.format(), x.x, y);
+        scratch: &'s mut [u8],
+    ) -> &'s mut [[f32; EIGHT]] {
+        let is_float = w.format().is_float();
+        let columns = if is_float { float_columns(w, x.x) } else { q8_columns(w, &x.q8) };
+        assert!(groups.len() <= crate::groups(columns), "no more groups than go together");
+        assert!(scratch.len() >= scratch_bytes(w.len(), columns), "room for a product");
+        let mut scratch = Scratch::new(scratch);
+        let y = scratch.take(groups.len() * columns);
+        if is_float {
+            for (group, y) in groups.zip(y.chunks_exact_mut(columns)) {
+                self.float_rows(w.eight(group).0, w.format(), x.x, y);
             }
-            return;
+            return y;
         }
-        let (x, units) = (&x.q8, w.len() / 32);
-        let columns = x.d.len() / units;
-        assert!(
-            x.len == w.len() && x.q.len() == columns * x.len && columns > 0,
-            "columns as long as rows"
-        );
-        assert!(x.d.len() == columns * units && x.ds.len() == x.d.len());
-        assert!(x.sums.len() == x.d.len() && panel.units() >= units);
-        assert!(y.len().is_multiple_of(columns), "one output a column");
         let product = self.products[w.format() as usize];
-        let whole = (w.rows() / EIGHT).saturating_sub(eight).min(y.len() / columns);
-        let (whole_y, ragged_y) = y.split_at_mut(whole * columns);
-        for (first, y) in [(eight, whole_y), (eight + whole, ragged_y)] {
+        let whole = (w.rows() / EIGHT).clamp(groups.start, groups.end);
+        let (whole_y, ragged_y) = y.split_at_mut((whole - groups.start) * columns);
+        for (groups, y) in [(groups.start..whole, whole_y), (whole..groups.end, ragged_y)] {
             if !y.is_empty() {
-                let w = Eights::of(w, first, y.len() / columns);
+                let w = Eights::of(w, groups.start, groups.len());
                 // SAFETY: the CPU has the table's features because `all` saw them.
-                unsafe { product(&w, x, panel, y) }
+                unsafe { product(&w, &x.q8, &mut scratch, y) }
             }
         }
+        y
     }
+}
+
+/// Columns of floats as long as the rows of `w`.
+fn float_columns(w: &Matrix<'_>, x: &[f32]) -> usize {
+    let columns = x.len() / w.len();
+    assert!(x.len() == columns * w.len() && columns > 0, "columns as long as rows");
+    columns
+}
+
+/// Columns of quantised numbers as long as the rows of `w`.
+fn q8_columns(w: &Matrix<'_>, x: &Q8<'_>) -> usize {
+    let units = w.len() / UNIT;
+    let columns = x.d.len() / units;
+    let is_whole = x.len == w.len() && x.q.len() == columns * x.len && columns > 0;
+    assert!(is_whole, "columns as long as rows");
+    let all = columns * units;
+    assert!(x.d.len() == all && x.ds.len() == all && x.sums.len() == all, "a scale a unit");
+    columns
 }
 
 /// The truth, and the start of every other table.

@@ -21,6 +21,7 @@ mod isa;
 mod kernels;
 mod panel;
 mod scalar;
+mod scratch;
 
 #[cfg(target_arch = "aarch64")]
 #[macro_use]
@@ -42,7 +43,7 @@ mod neon;
 pub use columns::Columns;
 pub use float::exp;
 pub use kernels::{Kernels, all, best, named};
-pub use panel::Panel;
+pub use scratch::{groups, scratch_bytes};
 
 /// Every table of this build beside `scalar`, fastest first; `None` where the CPU lacks it.
 #[cfg(target_arch = "aarch64")]

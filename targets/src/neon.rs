@@ -15,7 +15,6 @@
 
 mod panel;
 
-use crate::Panel;
 use crate::arm::column::{Column, Lanes, Run, activations, lanes};
 use crate::arm::lanes::in_order;
 use crate::arm::panel::largest;
@@ -23,6 +22,7 @@ use crate::arm::pass::Lane;
 use crate::arm::product::{Isa, panel_product};
 use crate::arm::source::{Integers, Kind, Source};
 use crate::arm::step::{Block, Outputs, Products, Sums, Totals, outputs_in_order, step, store};
+use crate::panel::Panel;
 use core::arch::aarch64::{
     int8x16_t, int16x8_t, int32x4_t, vaddq_s32, vdupq_laneq_s32, vdupq_n_f32, vdupq_n_s16,
     vdupq_n_s32, vget_low_s8, vmlal_high_s8, vmlal_s8, vmull_s8, vpadalq_s16, vpaddlq_s16,

@@ -2,30 +2,21 @@
 
 use dram_quant::EIGHT;
 
-/// Scratch memory for groups of eight unpacked rows, one element a unit of 32 weights.
+/// Groups of eight rows unpacked, one element a unit of 32 weights of a group.
 ///
-/// What the integers mean (signed, or unsigned with an offset) is each table's own affair:
-/// a panel is written and read inside one call.
-#[derive(Debug, Default)]
-pub struct Panel<'a> {
-    /// Integers of a unit: 8 groups of `(8 rows, 4 weights)`.
+/// In which order the units lie and what the integers and factors are, is each instruction set's
+/// own affair: a panel is written and read inside one call.
+pub(crate) struct Panel<'a> {
+    /// Integers of a unit: 8 groups of `(8 rows, 4 weights)`, or any other order.
     pub q: &'a mut [[u8; 256]],
     /// Scales of a unit, one a row.
     pub d: &'a mut [[f32; EIGHT]],
     /// Minima of a unit, one a row.
     pub m: &'a mut [[f32; EIGHT]],
-    /// Integer scales of the two halves of a unit, a pair a row.
+    /// Factors of a unit, 32 bits a row.
     pub s: &'a mut [[[i16; 2]; EIGHT]],
 }
 
-impl Panel<'_> {
-    /// Units it has room for.
-    pub fn units(&self) -> usize {
-        self.q.len().min(self.d.len()).min(self.m.len()).min(self.s.len())
-    }
-
-    /// Lends it on.
-    pub fn reborrow(&mut self) -> Panel<'_> {
-        Panel { q: self.q, d: self.d, m: self.m, s: self.s }
-    }
-}
+/// Bytes of one element of every array of a panel.
+pub(crate) const UNIT_BYTES: usize =
+    256 + 2 * size_of::<[f32; EIGHT]>() + size_of::<[[i16; 2]; EIGHT]>();

@@ -1,14 +1,14 @@
 //! The truth: products written as their definition reads, for every format.
 
-use crate::Panel;
 use crate::float::{Widen, fma, tree};
 use crate::kernels::{Eight, Eights};
+use crate::scratch::Scratch;
 use dram_quant::{EIGHT, Format, MAX_UNITS, Order, Q8, UNIT, Unpacked};
 
 /// `y[c][r] = Σ w[r] · x[c]` for the rows of `w` and every column of `x`.
 ///
 /// For each output: blocks in order, the arithmetic of [`Unpacked`].
-pub(crate) fn product(w: &Eights<'_>, x: &Q8<'_>, _: &mut Panel<'_>, y: &mut [[f32; EIGHT]]) {
+pub(crate) fn product(w: &Eights<'_>, x: &Q8<'_>, _: &mut Scratch<'_>, y: &mut [[f32; EIGHT]]) {
     for (w, y) in w.groups().zip(y.chunks_exact_mut(x.count())) {
         group(&w, x, y);
     }

@@ -3,7 +3,7 @@
 use crate::random::Random;
 use bytemuck::{Pod, Zeroable};
 use dram_quant::{EIGHT, Format, Order, Q8, Q8Mut, tile};
-use dram_targets::{Columns, Kernels, Panel};
+use dram_targets::{Columns, Kernels, scratch_bytes};
 
 /// Rows of random weights of ordinary size, in an order; rows are whole groups of eight.
 pub(crate) fn weights(format: Format, order: Order, rows: usize, len: usize) -> Vec<u8> {
@@ -77,27 +77,15 @@ impl Input {
 struct Line([u8; 64]);
 
 /// Scratch memory of a product, owned.
-pub(crate) struct Scratch {
-    q: Vec<Line>,
-    d: Vec<Line>,
-    m: Vec<Line>,
-    s: Vec<Line>,
-}
+pub(crate) struct Scratch(Vec<Line>);
 
 impl Scratch {
-    /// For rows of `len` weights.
-    pub(crate) fn new(len: usize) -> Self {
-        let units = |bytes: usize| vec![Line([0; 64]); (len / 32 * bytes).div_ceil(64)];
-        Self { q: units(256), d: units(32), m: units(32), s: units(32) }
+    /// For rows of `len` weights and up to `columns` columns.
+    pub(crate) fn new(len: usize, columns: usize) -> Self {
+        Self(vec![Line([0; 64]); scratch_bytes(len, columns).div_ceil(64)])
     }
 
-    pub(crate) fn panel(&mut self) -> Panel<'_> {
-        let Self { q, d, m, s } = self;
-        Panel {
-            q: bytemuck::cast_slice_mut(q),
-            d: bytemuck::cast_slice_mut(d),
-            m: bytemuck::cast_slice_mut(m),
-            s: bytemuck::cast_slice_mut(s),
-        }
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+        bytemuck::cast_slice_mut(&mut self.0)
     }
 }

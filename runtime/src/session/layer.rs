@@ -4,7 +4,7 @@ use super::pool::{Grid, Pieces, Pool};
 use super::state::{Units, Worker, unit};
 use super::{Column, Session};
 use dram_quant::{EIGHT, Matrix, UNIT};
-use dram_targets::{Columns, Kernels};
+use dram_targets::{Columns, Kernels, groups};
 
 impl Session<'_> {
     /// Tokens to vectors, positions to angles.
@@ -166,14 +166,6 @@ fn units<'s>(
     )
 }
 
-/// Groups of eight rows that a thread takes and multiplies at once when there are few columns:
-/// enough that taking costs nothing, few enough that threads finish together.
-pub(super) const GROUPS: usize = 8;
-
-/// Groups that a thread takes, and multiplies together, when there are many columns: as many as any
-/// table does.
-pub(super) const PANEL: usize = 4;
-
 /// `out = w · x` for up to three matrices, each a section `(columns, rows)` of `out`.
 fn multiply(
     pool: &mut Pool,
@@ -186,19 +178,15 @@ fn multiply(
     let count = x.q8.count();
     let mut sections = [0; 3];
     sections.iter_mut().zip(w).for_each(|(section, w)| *section = w.rows());
-    let groups = sections.iter().sum::<usize>() / EIGHT;
-    let groups =
-        if count > EIGHT { PANEL } else { (groups / (GROUPS * pool.threads())).clamp(1, GROUPS) };
+    // Fewer at a time where that leaves threads without work.
+    let (groups, most) = (sections.iter().sum::<usize>() / EIGHT, groups(count));
+    let groups = (groups / (most * pool.threads())).clamp(1, most);
     let grid = Grid::new(out, count, sections, groups * EIGHT);
     pool.run(workers, grid, |worker, _, mut rows| {
         while let Some((section, row)) = rows.next() {
-            let w = &w[section];
-            let room = (worker.eight.len() / count).min(GROUPS);
-            let together = if count > EIGHT { PANEL } else { room };
-            let groups = rows.left().min(w.rows() - row).div_ceil(EIGHT).min(together);
-            let (mut panel, y) = worker.product(groups * count);
-            kernels.multiply(w, row / EIGHT, x, &mut panel, y);
-            rows.put(y);
+            let (w, first) = (&w[section], row / EIGHT);
+            let groups = rows.left().min(w.rows() - row).div_ceil(EIGHT);
+            rows.put(kernels.multiply(w, first..first + groups, x, worker.product));
         }
     });
 }

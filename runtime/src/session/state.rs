@@ -1,13 +1,12 @@
 //! The activations of a forward pass, and each thread's scratch.
 
 use super::attention;
-use super::layer::{GROUPS, PANEL};
 use super::limits::Limits;
 use crate::arena::Arena;
 use crate::error::Error;
 use crate::model::{Config, Plan};
 use dram_quant::{Q8, Q8Mut};
-use dram_targets::{Columns, Panel};
+use dram_targets::{Columns, scratch_bytes};
 
 /// What flows through the layers. Buffers hold a batch of columns.
 #[derive(Default)]
@@ -119,10 +118,8 @@ pub(crate) fn unit((q, d, ds, sums): Unit<'_>) -> Q8Mut<'_> {
 /// One thread's scratch.
 #[derive(Default)]
 pub(crate) struct Worker<'a> {
-    /// [`PANEL`] groups of eight rows unpacked.
-    panel: Panel<'a>,
-    /// The outputs of groups of eight rows, `(groups, columns)`.
-    pub eight: &'a mut [[f32; 8]],
+    /// What a product takes.
+    pub product: &'a mut [u8],
     /// `(queries of a block, head_len)`
     queries: &'a mut [f32],
     /// `(queries of a block, positions of a chunk)`
@@ -135,24 +132,12 @@ impl<'a> Worker<'a> {
         limits: &Limits,
         arena: &mut Arena<'a>,
     ) -> Result<Self, Error> {
-        let units = PANEL * (longest_input(config) / 32);
         let block = attention::block_queries(config, limits);
         Ok(Self {
-            panel: Panel {
-                q: arena.take(units)?,
-                d: arena.take(units)?,
-                m: arena.take(units)?,
-                s: arena.take(units)?,
-            },
-            eight: arena.take((PANEL * limits.batch).max(GROUPS))?,
+            product: arena.take(scratch_bytes(longest_input(config), limits.batch))?,
             queries: arena.take(block * config.head_len)?,
             scores: arena.take(block * attention::CHUNK)?,
         })
-    }
-
-    /// The panel, and room for `count` outputs of eight rows.
-    pub(crate) fn product(&mut self, count: usize) -> (Panel<'_>, &mut [[f32; 8]]) {
-        (self.panel.reborrow(), &mut self.eight[..count])
     }
 
     /// Room for `count` queries, and for their scores against a chunk.

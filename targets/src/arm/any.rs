@@ -4,13 +4,13 @@ use super::lanes::{eight, floats, signed};
 use super::panel::{fill, part};
 use super::product::{Isa, together};
 use super::source::{Kind, Scales, Source, Unit};
-use crate::Panel;
 use crate::kernels::{Eight, Eights};
+use crate::scratch::Scratch;
 use core::marker::PhantomData;
 use dram_quant::{EIGHT, MAX_BYTES, MAX_UNITS, Order, Q8, UNIT, Unpacked, untile};
 
 /// Signed bytes; in blocks of several units, halves have factors.
-pub(super) struct Any<const UNITS: usize, const MIN: bool>;
+pub(crate) struct Any<const UNITS: usize, const MIN: bool>;
 
 impl<const UNITS: usize, const MIN: bool> Kind for Any<UNITS, MIN> {
     const LARGEST: i16 = 128;
@@ -24,14 +24,14 @@ impl<const UNITS: usize, const MIN: bool> Kind for Any<UNITS, MIN> {
 pub(crate) fn multiply<I: Isa>(
     w: &Eights<'_>,
     x: &Q8<'_>,
-    panel: &mut Panel<'_>,
+    scratch: &mut Scratch<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
     match (w.format.weights() / UNIT, w.format.has_min()) {
-        (1, false) => unpacked::<I, Any<1, false>>(w, x, panel, y),
-        (1, true) => unpacked::<I, Any<1, true>>(w, x, panel, y),
-        (_, false) => unpacked::<I, Any<8, false>>(w, x, panel, y),
-        (_, true) => unpacked::<I, Any<8, true>>(w, x, panel, y),
+        (1, false) => unpacked::<I, Any<1, false>>(w, x, scratch, y),
+        (1, true) => unpacked::<I, Any<1, true>>(w, x, scratch, y),
+        (_, false) => unpacked::<I, Any<8, false>>(w, x, scratch, y),
+        (_, true) => unpacked::<I, Any<8, true>>(w, x, scratch, y),
     }
 }
 
@@ -40,10 +40,10 @@ pub(crate) fn multiply<I: Isa>(
 fn unpacked<I: Isa, K: Kind>(
     w: &Eights<'_>,
     x: &Q8<'_>,
-    panel: &mut Panel<'_>,
+    scratch: &mut Scratch<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
-    let most = together::<I>(panel, x);
+    let (panel, most) = (&mut scratch.panel(x.len / UNIT), together::<I>(x));
     for (w, y) in w.together(most).zip(y.chunks_mut(most * x.count())) {
         for (group, w) in w.groups().enumerate() {
             let block = [[Unpacked::ZERO; MAX_UNITS]; EIGHT];

@@ -4,7 +4,7 @@ use super::lanes::{self, eight, floats, store, store_factors, store_floats};
 use super::product::Isa;
 use super::source::{Integers, Kind, Scales, Source, Unit};
 use super::tile::{pairs_of_groups, pairs_of_rows, transpose_bytes, turn};
-use crate::Panel;
+use crate::panel::Panel;
 use core::arch::aarch64::{
     int8x16_t, int16x8_t, vaddq_s16, vdupq_n_s8, vdupq_n_s16, vreinterpretq_s8_u8,
     vreinterpretq_u8_s8, vshlq_n_s16, vshrq_n_s16, vsliq_n_s16, vsubq_s8,
@@ -124,7 +124,7 @@ impl<'p, I: Isa, K: Kind> Source for Unpacked<'p, I, K> {
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) fn fill<I: Isa, S: Source>(w: &S, panel: &mut Panel<'_>) {
-    let (mut w, blocks) = w.limit(panel.units() / S::Kind::UNITS);
+    let (mut w, blocks) = w.limit(panel.q.len() / S::Kind::UNITS);
     for b in 0..blocks {
         // SAFETY: the CPU has the features because this function has them; `b` is below the limit.
         let block = unsafe { w.block::<(I, ())>(b) };

@@ -7,8 +7,9 @@
 
 use super::panel::{Unpacked, fill, part};
 use super::source::{Kind, Rows, Source, Tile, Tiles};
-use crate::Panel;
 use crate::kernels::{Eight, Eights};
+use crate::panel::Panel;
+use crate::scratch::Scratch;
 use dram_quant::{EIGHT, Order, Q8, UNIT};
 
 /// How an instruction set multiplies.
@@ -19,7 +20,7 @@ pub(crate) trait Isa {
     /// The most columns its registers are enough for in a pass over groups: 2 or 4.
     const COLUMNS: usize;
 
-    /// Columns from which two groups of rows are multiplied together, if the panel has room.
+    /// Columns from which two groups of rows are multiplied together.
     const PAIRS_FROM: usize = usize::MAX;
 
     /// Whether the integers of panels lie in rows.
@@ -63,10 +64,10 @@ pub(crate) trait Isa {
 /// few columns, else unpacked.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
+pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
     w: &Eights<'_>,
     x: &Q8<'_>,
-    panel: &mut Panel<'_>,
+    scratch: &mut Scratch<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
     if x.count() <= few::<I>(w.order) {
@@ -75,7 +76,7 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
         }
         return;
     }
-    let most = together::<I>(panel, x);
+    let (panel, most) = (&mut scratch.panel(x.len / UNIT), together::<I>(x));
     for (w, y) in w.together(most).zip(y.chunks_mut(most * x.count())) {
         for (group, w) in w.groups().enumerate() {
             unpack::<I, T, B>(&w, &mut part(panel, group, x.len / UNIT));
@@ -86,9 +87,8 @@ pub(super) fn product<I: Isa, T: Tile<B>, const B: usize>(
 }
 
 /// How many groups are multiplied together.
-pub(super) fn together<I: Isa>(panel: &Panel<'_>, x: &Q8<'_>) -> usize {
-    let pairs = x.count() >= I::PAIRS_FROM && panel.units() >= 2 * (x.len / UNIT);
-    if pairs { 2 } else { 1 }
+pub(super) fn together<I: Isa>(x: &Q8<'_>) -> usize {
+    if x.count() >= I::PAIRS_FROM { 2 } else { 1 }
 }
 
 /// Columns up to which units are not worth unpacking ahead.

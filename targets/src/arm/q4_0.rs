@@ -6,32 +6,18 @@
 //! ```
 
 use super::lanes::{at, group, halves};
-use super::product::{Isa, product};
 use super::source::{Integers, Kind, Place, Scales, Tile};
-use crate::Panel;
-use crate::kernels::Eights;
 use core::arch::aarch64::{
     int8x16_t, uint8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vreinterpretq_s8_u8, vshrq_n_u8,
 };
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q4_0;
+pub(crate) struct Q4_0;
 
 impl Kind for Q4_0 {
     const LARGEST: i16 = 15;
     const OFFSET: i8 = 8;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "neon")]
-pub(crate) fn multiply<I: Isa>(
-    w: &Eights<'_>,
-    x: &Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q4_0, 18>(w, x, panel, y);
 }
 
 impl Tile<18> for Q4_0 {

@@ -6,31 +6,17 @@
 //! ```
 
 use super::lanes::{at, halves};
-use super::product::{Isa, product};
 use super::q4_0::{four_groups, nibbles};
 use super::source::{Integers, Kind, Place, Scales, Tile};
-use crate::Panel;
-use crate::kernels::Eights;
 use core::arch::aarch64::int8x16_t;
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q4_1;
+pub(crate) struct Q4_1;
 
 impl Kind for Q4_1 {
     const LARGEST: i16 = 15;
     const MIN: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "neon")]
-pub(crate) fn multiply<I: Isa>(
-    w: &Eights<'_>,
-    x: &Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q4_1, 20>(w, x, panel, y);
 }
 
 impl Tile<20> for Q4_1 {

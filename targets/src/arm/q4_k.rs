@@ -8,36 +8,22 @@
 //! Two units share eight groups, one the low nibbles and one the high.
 
 use super::lanes::{at, halves, load, store};
-use super::product::{Isa, product};
 use super::source::{Integers, Kind, Place, Scales, Tile, Unit};
-use crate::Panel;
-use crate::kernels::Eights;
 use core::arch::aarch64::{
     int8x16_t, uint8x16_t, vandq_u8, vdupq_n_u8, vget_low_u8, vmovl_high_u8, vnegq_f32, vorrq_u8,
     vreinterpretq_s8_u8, vreinterpretq_s16_u16, vreinterpretq_u8_u64, vreinterpretq_u64_u8,
     vshlq_n_u8, vshrq_n_u8, vsubl_u8, vzip1q_u64, vzip2q_u64,
 };
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q4_K;
+pub(crate) struct Q4_K;
 
 impl Kind for Q4_K {
     const LARGEST: i16 = 15;
     const UNITS: usize = 8;
     const SHARE: usize = 2;
     const MIN: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "neon")]
-pub(crate) fn multiply<I: Isa>(
-    w: &Eights<'_>,
-    x: &Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q4_K, 144>(w, x, panel, y);
 }
 
 impl Tile<144> for Q4_K {
@@ -91,7 +77,7 @@ pub(super) fn scales(bytes: &[u8; 32]) -> Scales {
 
 /// The factors of a tile of Q4_K or Q5_K, taken apart.
 #[derive(Default)]
-pub(super) struct Head {
+pub(crate) struct Head {
     /// Factors of scales and minima, `(units, 2, rows)`; after the last unit's come zeros.
     six: [[[u8; EIGHT]; 2]; 10],
 }

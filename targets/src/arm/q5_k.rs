@@ -8,36 +8,22 @@
 //! Bit `i` of the high bytes belongs to unit `i`.
 
 use super::lanes::at;
-use super::product::{Isa, product};
 use super::q4_k::{Head, scales};
 use super::source::{Integers, Kind, Place, Scales, Tile, Unit};
-use crate::Panel;
-use crate::kernels::Eights;
 use core::arch::aarch64::{
     int8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vreinterpretq_s8_u8, vshlq_u8, vsliq_n_u8,
     vsriq_n_u8,
 };
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q5_K;
+pub(crate) struct Q5_K;
 
 impl Kind for Q5_K {
     const LARGEST: i16 = 31;
     const UNITS: usize = 8;
     const SHARE: usize = 2;
     const MIN: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "neon")]
-pub(crate) fn multiply<I: Isa>(
-    w: &Eights<'_>,
-    x: &Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q5_K, 176>(w, x, panel, y);
 }
 
 impl Tile<176> for Q5_K {

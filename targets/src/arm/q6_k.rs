@@ -9,18 +9,15 @@
 //! on; units 4 to 7 likewise from groups 16 and 8 on.
 
 use super::lanes::{at, group, halves, load, near, shift_in};
-use super::product::{Isa, product};
 use super::source::{Integers, Kind, Place, Scales, Tile, Unit};
-use crate::Panel;
-use crate::kernels::Eights;
 use core::arch::aarch64::{
     int8x16_t, uint8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vextq_s8, vget_low_s8, vmovl_high_s8,
     vmovl_s8, vreinterpretq_s8_u8, vshrq_n_u8, vsliq_n_u8, vsriq_n_u8, vsubl_high_s8, vsubl_s8,
 };
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q6_K;
+pub(crate) struct Q6_K;
 
 impl Kind for Q6_K {
     const LARGEST: i16 = 63;
@@ -28,17 +25,6 @@ impl Kind for Q6_K {
     const UNITS: usize = 8;
     const SHARE: usize = 4;
     const HALVES: bool = true;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "neon")]
-pub(crate) fn multiply<I: Isa>(
-    w: &Eights<'_>,
-    x: &Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q6_K, 210>(w, x, panel, y);
 }
 
 impl Tile<210> for Q6_K {

@@ -7,29 +7,15 @@
 
 use super::any::Any;
 use super::lanes::{at, halves};
-use super::product::{Isa, product};
 use super::source::{Kind, Place, Scales, Tile};
-use crate::Panel;
-use crate::kernels::Eights;
 use core::arch::aarch64::{int8x16_t, vreinterpretq_s8_u8};
-use dram_quant::{EIGHT, Format, Q8};
+use dram_quant::{EIGHT, Format};
 
 #[allow(non_camel_case_types, reason = "the format's own name")]
-struct Q8_0;
+pub(crate) struct Q8_0;
 
 impl Kind for Q8_0 {
     const LARGEST: i16 = 128;
-}
-
-/// The product of eight rows.
-#[target_feature(enable = "neon")]
-pub(crate) fn multiply<I: Isa>(
-    w: &Eights<'_>,
-    x: &Q8<'_>,
-    panel: &mut Panel<'_>,
-    y: &mut [[f32; EIGHT]],
-) {
-    product::<I, Q8_0, 34>(w, x, panel, y);
 }
 
 impl Tile<34> for Q8_0 {

@@ -1,7 +1,7 @@
 //! Units of rows in registers of 512 bits, and where they come from: a panel of four groups of
 //! eight rows, or two groups where they lie.
 
-use crate::Panel;
+use crate::panel::Panel;
 use crate::x86::product::{self, Kind};
 use core::arch::x86_64::{
     __m256, __m256i, __m512, __m512i, _mm256_castps_si256, _mm512_castsi256_si512,

@@ -7,7 +7,7 @@
 //! slower.
 
 use super::unit::{Pair, Source, Unit, Unpacked};
-use crate::Panel;
+use crate::panel::Panel;
 use crate::x86::column::{Block, Column, Integers, Run};
 use crate::x86::lanes::{store_floats, word};
 use crate::x86::product::{self, Kind};

@@ -10,11 +10,11 @@
 //! spreads, four numbers at a time.
 
 use super::fits;
-use crate::Panel;
 use crate::arm::column::{BIG, Column, Run};
 use crate::arm::lanes::{eight, floats, in_order, load_spread, signed_group, store_floats};
 use crate::arm::panel::largest;
 use crate::arm::source::Kind;
+use crate::panel::Panel;
 use core::arch::aarch64::{
     float32x4_t, int16x8_t, int32x4_t, vaddw_high_s16, vaddw_s16, vcvtq_f32_s32, vdupq_n_f32,
     vdupq_n_s16, vdupq_n_s32, vfmaq_f32, vfmaq_n_f32, vget_low_s8, vget_low_s16,

@@ -9,7 +9,7 @@
 
 use super::lanes::{floats, load, pairs, store, store_floats, store_pairs};
 use super::product::{Isa, Kind, Scales, Source, Unit};
-use crate::Panel;
+use crate::panel::Panel;
 use core::arch::x86_64::{
     _mm256_and_si256, _mm256_or_si256, _mm256_set1_epi16, _mm256_setzero_si256, _mm256_slli_epi16,
     _mm256_srai_epi16,

@@ -12,8 +12,9 @@
 use super::column::Run;
 use super::panel::{Place, Unpacked, fill};
 use super::source::{Rows, Tiles};
-use crate::Panel;
 use crate::kernels::{Eight, Eights};
+use crate::panel::Panel;
+use crate::scratch::{Scratch, TOGETHER};
 use core::arch::x86_64::{
     __m256, __m256i, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_mul_ps, _mm256_set1_epi16,
     _mm256_set1_ps,
@@ -96,8 +97,7 @@ pub(crate) trait Isa: Sized {
     /// Columns from which tiles of two groups of rows are multiplied together where they lie.
     const PAIRS_FROM: usize = usize::MAX;
 
-    /// Groups of rows that are unpacked and multiplied together, if there are so many and the panel
-    /// has room.
+    /// Groups of rows that are unpacked and multiplied together, if there are so many.
     const TOGETHER: usize = 1;
 
     /// Multiplies eight rows with columns `first..first + N`, units in order; `y` has all columns.
@@ -169,14 +169,15 @@ impl Unit {
 pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
     w: &Eights<'_>,
     x: &Q8<'_>,
-    panel: &mut Panel<'_>,
+    scratch: &mut Scratch<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
+    const { assert!(I::TOGETHER <= TOGETHER, "a panel has room") };
     let count = x.count();
     if count <= few::<I, T, B>(w.order) {
         return in_place::<I, T, B>(w, x, y);
     }
-    let most = if panel.units() >= I::TOGETHER * (x.len / UNIT) { I::TOGETHER } else { 1 };
+    let (panel, most) = (&mut scratch.panel(x.len / UNIT), I::TOGETHER);
     for (w, y) in w.together(most).zip(y.chunks_mut(most * count)) {
         let groups = if y.len() == most * count { most } else { 1 };
         for (w, y) in w.together(groups).zip(y.chunks_exact_mut(groups * count)) {

@@ -1,29 +1,29 @@
 //! Products of matrices with columns.
 
-use crate::sources::{Activations, Bytes, Input, Scratch, ordered, rows};
+use crate::sources::{Activations, Bytes, Input, ordered, rows};
 use crate::{assert_same, tables};
 use dram_quant::{EIGHT, Format, Matrix, Order, Unpacked};
-use dram_targets::Kernels;
+use dram_targets::{Kernels, groups, scratch_bytes};
 
 const ROWS: [usize; 9] = [1, 2, 3, 5, 8, 9, 16, 31, 64];
 const COLUMNS: [usize; 10] = [1, 2, 3, 4, 5, 7, 8, 9, 13, 41];
 const ALL_COLUMNS: usize = 41;
 
-/// Groups of rows multiplied at once: four together, and three more.
-const GROUPS: usize = 7;
-
-/// `(columns, rows)`
+/// `(columns, rows)`, from as many groups at a time as go together, or of an odd number of rows one
+/// fewer.
 fn multiply(table: &Kernels, w: &Matrix<'_>, x: &Input, columns: usize) -> Vec<f32> {
-    let mut scratch = Scratch::new(4 * (w.len() / 32));
+    // Full of what an earlier call might have left, and anywhere in memory.
+    let mut scratch = vec![0xff; 1 + scratch_bytes(w.len(), columns)];
     let mut y = vec![0.0; columns * w.rows()];
-    for first in (0..w.eights()).step_by(GROUPS) {
-        let groups = GROUPS.min(w.eights() - first);
-        let mut out = vec![[f32::NAN; EIGHT]; groups * columns];
-        table.multiply(w, first, x.columns(columns), &mut scratch.panel(), &mut out);
-        for (eight, out) in (first..).zip(out.chunks_exact(columns)) {
-            let count = EIGHT.min(w.rows() - eight * EIGHT);
+    let together = groups(columns) - w.rows() % 2;
+    for first in (0..w.eights()).step_by(together) {
+        let groups = first..w.eights().min(first + together);
+        let out = table.multiply(w, groups.clone(), x.columns(columns), &mut scratch[1..]);
+        assert_eq!(out.len(), groups.len() * columns);
+        for (group, out) in groups.zip(out.chunks_exact(columns)) {
+            let count = EIGHT.min(w.rows() - group * EIGHT);
             for (y, out) in y.chunks_exact_mut(w.rows()).zip(out) {
-                y[eight * EIGHT..][..count].copy_from_slice(&out[..count]);
+                y[group * EIGHT..][..count].copy_from_slice(&out[..count]);
             }
         }
     }

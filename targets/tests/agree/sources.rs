@@ -1,8 +1,8 @@
-//! Inputs of products: matrices, columns and panels, ordinary and extreme.
+//! Inputs of products: matrices, columns, ordinary and extreme.
 
 use crate::noise::{EXTREMES, Noise};
 use dram_quant::{EIGHT, Format, Order, Q8, tile};
-use dram_targets::{Columns, Panel};
+use dram_targets::Columns;
 
 /// What the bytes of a matrix are.
 #[derive(Clone, Copy, Debug)]
@@ -120,28 +120,5 @@ fn scale_of(noise: &mut Noise, kind: Activations) -> f32 {
     match kind {
         Activations::Extreme => noise.pick(&EXTREMES).abs(),
         _ => noise.floats(1)[0].abs(),
-    }
-}
-
-/// Scratch memory, owned, full of what an earlier call might have left.
-pub(crate) struct Scratch {
-    q: Vec<[u8; 256]>,
-    d: Vec<[f32; EIGHT]>,
-    m: Vec<[f32; EIGHT]>,
-    s: Vec<[[i16; 2]; EIGHT]>,
-}
-
-impl Scratch {
-    pub(crate) fn new(units: usize) -> Self {
-        Self {
-            q: vec![[0x80; 256]; units],
-            d: vec![[f32::NAN; EIGHT]; units],
-            m: vec![[f32::NAN; EIGHT]; units],
-            s: vec![[[-1; 2]; EIGHT]; units],
-        }
-    }
-
-    pub(crate) fn panel(&mut self) -> Panel<'_> {
-        Panel { q: &mut self.q, d: &mut self.d, m: &mut self.m, s: &mut self.s }
     }
 }
