@@ -70,7 +70,7 @@ macro_rules! arm {
                 Q4_K: arm::product::product::<$isa, arm::q4_k::Q4_K, _>,
                 Q5_K: arm::product::product::<$isa, arm::q5_k::Q5_K, _>,
                 Q6_K: arm::product::product::<$isa, arm::q6_k::Q6_K, _>,
-                _: arm::any::multiply::<$isa>,
+                _: arm::any::product::<$isa>,
             ]
         )
     };

@@ -79,7 +79,8 @@ macro_rules! isa {
             table.name = stringify!($name);
             table.tiles_pay = $tiles_pay;
             table.floats = $floats;
-            table.products = [isa!(@compile $features, $any); dram_quant::Format::COUNT];
+            table.any = isa!(@compile $features, $any);
+            table.products = [table.any; dram_quant::Format::COUNT];
             $(
                 table.products[dram_quant::Format::$format as usize] =
                     isa!(@compile $features, $product);

@@ -83,6 +83,8 @@ pub struct Kernels {
     pub(crate) tiles_pay: bool,
     /// Of each format, in both orders.
     pub(crate) products: [Product; Format::COUNT],
+    /// Of a format that has none of its own.
+    pub(crate) any: Product,
     pub(crate) floats: Floats,
 }
 
@@ -101,6 +103,13 @@ impl Kernels {
     /// Whether weights should be turned to tiles while a file is read.
     pub fn tiles_pay(&self) -> bool {
         self.tiles_pay
+    }
+
+    /// The table as if no format had a kernel of its own, which tests compare with the others.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn without_formats(&self) -> Self {
+        Self { products: [self.any; Format::COUNT], ..*self }
     }
 
     /// Multiplies groups of eight rows of `w`, numbers `groups`, with every column of `x`.
@@ -170,6 +179,7 @@ pub(crate) const SCALAR: Kernels = Kernels {
     name: "scalar",
     tiles_pay: false,
     products: [crate::scalar::product; Format::COUNT],
+    any: crate::scalar::product,
     floats: floats!(compile_floats!([] float::Portable)),
 };
 

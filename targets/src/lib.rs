@@ -15,6 +15,8 @@ extern crate std;
 
 mod attention;
 mod columns;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod defined;
 mod float;
 #[macro_use]
 mod isa;

@@ -2,6 +2,7 @@
 //! product. Its instruction sets differ in how they multiply: [`crate::avx2`],
 //! [`crate::avx512vnni`].
 
+pub(crate) mod any;
 pub(crate) mod column;
 pub(crate) mod iq4_nl;
 pub(crate) mod iq4_xs;
@@ -90,7 +91,7 @@ macro_rules! x86 {
                 IQ4_NL: x86::product::product::<$isa, x86::iq4_nl::IQ4_NL, _>,
                 IQ4_XS: x86::product::product::<$isa, x86::iq4_xs::IQ4_XS, _>,
                 MXFP4: x86::product::product::<$isa, x86::mxfp4::Mxfp4, _>,
-                _: scalar::product,
+                _: x86::any::product::<$isa>,
             ]
         )
     };

@@ -4,10 +4,11 @@ use super::lanes::{eight, floats, signed};
 use super::panel::{fill, part};
 use super::product::{Isa, together};
 use super::source::{Kind, Scales, Source, Unit};
-use crate::kernels::{Eight, Eights};
+use crate::defined::Defined;
+use crate::kernels::Eights;
 use crate::scratch::Scratch;
 use core::marker::PhantomData;
-use dram_quant::{EIGHT, MAX_BYTES, MAX_UNITS, Order, Q8, UNIT, Unpacked, untile};
+use dram_quant::{EIGHT, MAX_UNITS, Q8, UNIT, Unpacked};
 
 /// Signed bytes; in blocks of several units, halves have factors.
 pub(crate) struct Any<const UNITS: usize, const MIN: bool>;
@@ -19,9 +20,9 @@ impl<const UNITS: usize, const MIN: bool> Kind for Any<UNITS, MIN> {
     const MIN: bool = MIN;
 }
 
-/// The product of eight rows.
+/// Multiplies groups of rows with every column.
 #[target_feature(enable = "neon")]
-pub(crate) fn multiply<I: Isa>(
+pub(crate) fn product<I: Isa>(
     w: &Eights<'_>,
     x: &Q8<'_>,
     scratch: &mut Scratch<'_>,
@@ -35,7 +36,7 @@ pub(crate) fn multiply<I: Isa>(
     }
 }
 
-/// The product of eight rows of kind `K`.
+/// The product of groups of kind `K`.
 #[target_feature(enable = "neon")]
 fn unpacked<I: Isa, K: Kind>(
     w: &Eights<'_>,
@@ -46,24 +47,21 @@ fn unpacked<I: Isa, K: Kind>(
     let (panel, most) = (&mut scratch.panel(x.len / UNIT), together::<I>(x));
     for (w, y) in w.together(most).zip(y.chunks_mut(most * x.count())) {
         for (group, w) in w.groups().enumerate() {
-            let block = [[Unpacked::ZERO; MAX_UNITS]; EIGHT];
-            let panel = &mut part(panel, group, x.len / UNIT);
-            fill::<I, _>(&Defined::<K> { w, block, kind: PhantomData }, panel);
+            let w = Rows::<K> { w: Defined::new(w), kind: PhantomData };
+            fill::<I, _>(&w, &mut part(panel, group, x.len / UNIT));
         }
         // SAFETY: `I` is named only by the table that has its features.
         unsafe { I::panel::<K>(panel, x, y) }
     }
 }
 
-/// Eight rows as their format is defined.
-struct Defined<'a, K> {
-    w: Eight<'a>,
-    /// Units of each row; of missing rows zeros.
-    block: [[Unpacked; MAX_UNITS]; EIGHT],
+/// Eight rows as their format is defined, as registers.
+struct Rows<'a, K> {
+    w: Defined<'a>,
     kind: PhantomData<K>,
 }
 
-impl<K: Kind> Source for Defined<'_, K> {
+impl<K: Kind> Source for Rows<'_, K> {
     type Kind = K;
 
     const ROWS: bool = true;
@@ -74,30 +72,13 @@ impl<K: Kind> Source for Defined<'_, K> {
         Self: 'a;
 
     fn limit(&self, blocks: usize) -> (Self, usize) {
-        let all = self.w.bytes.len() / self.w.rows / self.w.format.bytes();
-        (Self { ..*self }, blocks.min(all))
+        (Self { ..*self }, blocks)
     }
 
     #[target_feature(enable = "neon")]
     unsafe fn block<Caller>(&mut self, i: usize) -> Self::Block<'_> {
-        let Eight { bytes, rows, format, order, .. } = self.w;
-        let mut scratch = [0; MAX_BYTES * EIGHT];
-        let (from, stride) = match order {
-            Order::Rows => (&bytes[i * format.bytes()..], bytes.len() / rows),
-            Order::Tiles => {
-                let scratch = &mut scratch[..format.bytes() * EIGHT];
-                untile(format, &bytes[i * scratch.len()..][..scratch.len()], scratch);
-                (&*scratch, format.bytes())
-            }
-        };
-        for (r, row) in self.block.iter_mut().enumerate().take(rows) {
-            for (i, unit) in row[..K::UNITS].iter_mut().enumerate() {
-                format.unpack(&from[r * stride..], i, unit);
-            }
-        }
-        let first = self.block.each_ref().map(|row| row[0]);
-        let [d, m] = [first.map(|unit| unit.d), first.map(|unit| unit.m)];
-        (Scales { d: floats(&d), m: floats(&m) }, &self.block)
+        let [d, m] = self.w.read(i, K::UNITS);
+        (Scales { d: floats(&d), m: floats(&m) }, &self.w.block)
     }
 
     unsafe fn scales<'a>((scales, _): &Self::Block<'a>) -> Scales

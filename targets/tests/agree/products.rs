@@ -39,9 +39,11 @@ fn lens(format: Format) -> Vec<usize> {
     vec![block, 2 * block, 3 * block, 7 * block, 48 * 32]
 }
 
-/// Every table, order and number of columns against `scalar` and rows.
+/// Every table, order and number of columns against `scalar` and rows; and every table again as if
+/// it had no kernel of the format's own.
 fn check(format: Format, row_count: usize, len: usize, bytes: Bytes, kind: Activations) {
     let (scalar, others) = tables();
+    let by_definition: Vec<Kernels> = others.iter().map(|table| table.without_formats()).collect();
     let native = rows(format, row_count, len, bytes);
     let x = Input::new(len, ALL_COLUMNS, kind);
     let w = Matrix::new(&native, format, Order::Rows, row_count, len).unwrap();
@@ -50,7 +52,7 @@ fn check(format: Format, row_count: usize, len: usize, bytes: Bytes, kind: Activ
     for &order in orders {
         let native = ordered(format, order, &native, row_count);
         let w = Matrix::new(&native, format, order, row_count, len).unwrap();
-        for table in others.iter().chain([&scalar]) {
+        for table in others.iter().copied().chain([scalar]).chain(&by_definition) {
             for columns in COLUMNS {
                 let found = multiply(table, &w, &x, columns);
                 assert_same(&found, &expected[..found.len()], || {
