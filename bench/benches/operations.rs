@@ -5,7 +5,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dram_quant::{EIGHT, Format, Matrix, Order, Q8, Q8Mut, UNIT, tile};
-use dram_runtime::{Sampler, Sampling};
+use dram_runtime::{Constraints, Sampler, Sampling, Scratch};
 use dram_targets::{Columns, Kernels, PAGE, scratch_bytes};
 use std::hint::black_box;
 
@@ -127,12 +127,14 @@ fn choices(criterion: &mut Criterion) {
     let likeliest = (0..TOKENS).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap();
     for (name, sampling) in [("choose as R1", Sampling::R1), ("choose greedily", Sampling::GREEDY)]
     {
-        let mut memory = vec![0; Sampler::bytes(TOKENS)];
-        let mut sampler = Sampler::new(sampling, TOKENS, &mut memory).unwrap();
-        let token = sampler.choose(kernels, &logits).unwrap() as usize;
+        let mut memory = vec![0; Scratch::bytes(TOKENS)];
+        let mut scratch = Scratch::new(TOKENS, &mut memory).unwrap();
+        let (mut sampler, free) = (Sampler::new(sampling), Constraints::default());
+        let token = sampler.choose(&mut scratch, kernels, &logits, &free).unwrap() as usize;
         assert!(token == likeliest || sampling.temperature > 0.0 && token < TOKENS, "{name}");
         criterion.bench_function(name, |bencher| {
-            bencher.iter(|| sampler.choose(kernels, black_box(&logits)).unwrap());
+            bencher
+                .iter(|| sampler.choose(&mut scratch, kernels, black_box(&logits), &free).unwrap());
         });
     }
 }

@@ -5,6 +5,7 @@ use crate::reference::Reference;
 use dram_runtime::{Column, Gguf, Limits, Map, Plan, Session};
 use serde_json::Value;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -43,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let exact = reference.logits(&tokens, first)?;
         let sequence = session.open()?;
         let column = |&token| Column { sequence, token, wants_logits: true };
-        session.forward(&tokens.iter().map(column).collect::<Vec<_>>())?;
+        session.forward(&tokens.iter().map(column).collect::<Vec<_>>(), &AtomicBool::new(false))?;
         session.close(sequence)?;
         let tops = case["top5_logprobs"].as_array().ok_or("no top5_logprobs")?;
         for ((i, top), exact) in tops.iter().enumerate().zip(exact.chunks_exact(plan.tokens())) {

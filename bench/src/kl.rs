@@ -6,6 +6,7 @@ use dram_runtime::text::{Encoder, Vocab};
 use dram_runtime::{Column, Error, Gguf, Limits, Map, Plan, Session};
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 /// Tokens of a window, of which the second half is scored, as llama-perplexity has it.
 const WINDOW: usize = 512;
@@ -97,7 +98,7 @@ fn compare(
         tokens[first..WINDOW - 1].chunks(BATCH).zip(tokens[first + 1..].chunks(BATCH))
     {
         let column = |&token| Column { sequence, token, wants_logits: true };
-        session.forward(&tokens.iter().map(column).collect::<Vec<_>>())?;
+        session.forward(&tokens.iter().map(column).collect::<Vec<_>>(), &AtomicBool::new(false))?;
         for ((i, next), reference) in next.iter().enumerate().zip(&mut reference) {
             divergence.add(session.logits(i), reference, *next);
         }

@@ -1,14 +1,16 @@
 //! One reply of a model, and how it went.
 
+use crate::conversation::Asking;
 use crate::exit::{Failure, Outcome};
 use crate::heat::{Heat, Story};
 use crate::load::{Model, megabytes, threads_in_words};
-use crate::status::Status;
 use dram_runtime::text::Channel;
-use dram_runtime::{End, Reply, Session, Step};
+use dram_runtime::{
+    Batch, Error, FinishReason, Output, Reply, ReplyOptions, Sequence, Session, SessionFault, Step,
+};
 use serde_json::{Value, json};
-use std::io;
 use std::time::{Duration, Instant};
+use std::{io, mem, slice};
 
 /// Why a reply is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,61 @@ pub(crate) enum Ending {
     Length,
     Context,
     Interrupted,
+}
+
+/// What a reply is made to.
+pub(crate) struct Question<'q> {
+    /// All tokens of the prompt.
+    pub tokens: &'q [u32],
+    /// Where its past is.
+    pub sequence: Sequence,
+    /// How many of the tokens the sequence has already.
+    pub known: usize,
+    pub options: ReplyOptions,
+}
+
+impl Question<'_> {
+    /// The prompt with room for the reply behind it. The last token of a reply needs no position.
+    fn room(&self, context: usize) -> Result<Vec<u32>, Error> {
+        let len = self.tokens.len();
+        if len > context {
+            let (tokens, left) = (len - self.known, context - self.known);
+            return Err(SessionFault::Prompt { tokens, left }.into());
+        }
+        let mut tokens = self.tokens.to_vec();
+        tokens.resize(len.saturating_add(self.options.max_tokens).min(context + 1), 0);
+        Ok(tokens)
+    }
+}
+
+/// Takes a reply in, and shows it.
+struct Telling<'t, F> {
+    answer: Answer,
+    start: Instant,
+    asking: &'t Asking<'t>,
+    show: F,
+    /// How showing the last piece went.
+    shown: io::Result<()>,
+}
+
+impl<F: FnMut(Channel, &str) -> io::Result<()>> Output for Telling<'_, F> {
+    fn text(&mut self, channel: Channel, text: &str) {
+        self.answer.append(channel, text);
+        self.asking.status.say(channel);
+        if self.shown.is_ok() {
+            self.shown = (self.show)(channel, text);
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Read(_) if self.answer.tokens.is_empty() => {
+                self.answer.prefill = self.start.elapsed();
+            }
+            Step::Token { token, .. } => self.answer.add(*token, self.asking.asked),
+            Step::Read(_) | Step::Finished(_) => {}
+        }
+    }
 }
 
 /// A reply and how it went.
@@ -38,42 +95,39 @@ pub(crate) struct Answer {
 impl Answer {
     /// Makes a reply, and passes each piece of text on as soon as it is known.
     ///
-    /// `asked` is when the user asked. The reply ends early if the user interrupts it, and takes
-    /// longer where it is hot; `status` tells how it goes.
+    /// The reply ends early if the user interrupts it, and takes longer where it is hot; the status
+    /// tells how it goes.
     pub(crate) fn make(
-        mut reply: Reply<'_, '_, '_>,
-        prompt_tokens: usize,
-        asked: Instant,
-        status: &Status,
+        session: &mut Session<'_>,
+        batch: &mut Batch<'_>,
         heat: &mut Heat,
-        mut show: impl FnMut(Channel, &str) -> io::Result<()>,
+        question: &Question<'_>,
+        asking: &Asking<'_>,
+        show: impl FnMut(Channel, &str) -> io::Result<()>,
     ) -> Outcome<Self> {
-        let start = Instant::now();
-        let mut answer = Self::empty(prompt_tokens);
-        let mut shown = Ok(());
-        heat.begin(&mut reply);
+        let Asking { asked, status, .. } = *asking;
+        let mut tokens = question.room(session.limits().context)?;
+        let answer = Self::empty(question.tokens.len() - question.known);
+        let telling = Telling { answer, start: Instant::now(), asking, show, shown: Ok(()) };
+        let prompt = question.tokens.len();
+        let mut reply = Reply::new(&mut *tokens, telling, prompt, &question.options)?;
+        reply.attach(question.sequence, question.known);
+        heat.begin(session);
         status.begin();
-        while !status.interrupt.is_asked() {
-            let began = Instant::now();
-            let step = reply.step(|channel, text| {
-                answer.append(channel, text);
-                status.say(channel);
-                if shown.is_ok() {
-                    shown = show(channel, text);
-                }
-            });
-            std::mem::replace(&mut shown, Ok(()))?;
-            match step? {
-                Step::Read(_) => answer.prefill = start.elapsed(),
-                Step::Token(token) => answer.add(token, asked),
-                Step::End(end) => {
-                    answer.ending = end.into();
-                    break;
-                }
+        while reply.finish_reason().is_none() && !status.interrupt.is_asked() {
+            let (began, columns) = (Instant::now(), heat.prompt_columns());
+            let replies = slice::from_mut(&mut reply);
+            match batch.step(session, replies, columns, status.interrupt.flag()) {
+                Err(Error::Session(SessionFault::Stopped)) => break,
+                result => result?,
             }
-            heat.keep(&mut reply, began.elapsed(), &status.interrupt);
-            status.count(answer.tokens.len(), heat.is_hot());
+            mem::replace(&mut reply.output_mut().shown, Ok(()))?;
+            heat.keep(session, began.elapsed(), &status.interrupt);
+            status.count(reply.reply_tokens().len(), heat.is_hot());
         }
+        let ending = reply.finish_reason().map(Ending::of).transpose()?;
+        let mut answer = mem::replace(&mut reply.output_mut().answer, Self::empty(0));
+        answer.ending = ending.unwrap_or(Ending::Interrupted);
         answer.heat = heat.story();
         answer.decode = asked.elapsed().saturating_sub(answer.first_token);
         Ok(answer)
@@ -178,22 +232,21 @@ impl Answer {
 }
 
 impl Ending {
+    fn of(reason: FinishReason) -> Result<Self, Error> {
+        match reason {
+            FinishReason::Stop(_) | FinishReason::StopText => Ok(Self::Stop),
+            FinishReason::Length => Ok(Self::Length),
+            FinishReason::Context => Ok(Self::Context),
+            FinishReason::Failed(fault) => Err(fault.into()),
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Stop => "stop",
             Self::Length => "length",
             Self::Context => "context",
             Self::Interrupted => "interrupted",
-        }
-    }
-}
-
-impl From<End> for Ending {
-    fn from(end: End) -> Self {
-        match end {
-            End::Stop(_) => Self::Stop,
-            End::Length => Self::Length,
-            End::Context => Self::Context,
         }
     }
 }

@@ -14,6 +14,7 @@ use dram_runtime::{Column, Error, Sequence, Session};
 use dram_targets::Kernels;
 use serde_json::json;
 use std::io::{self, Write};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// One test and the speed of each of its runs.
@@ -109,7 +110,7 @@ impl Test {
                     token,
                     wants_logits: true,
                 }));
-                session.forward(&columns)?;
+                session.forward(&columns, &AtomicBool::new(false))?;
             }
         }
         sequences.iter().try_for_each(|sequence| session.rewind(*sequence, self.depth))

@@ -44,11 +44,7 @@ impl<'l> Line<'l> {
 }
 
 /// Talks until the user leaves. Nothing of it is written to disk.
-pub(crate) fn run(
-    args: &args::Run,
-    mut talk: Conversation<'_, '_, '_>,
-    status: &Status,
-) -> Outcome {
+pub(crate) fn run(args: &args::Run, mut talk: Conversation<'_, '_>, status: &Status) -> Outcome {
     eprintln!("{}: /help tells the commands, /bye leaves", talk.model.name());
     status.interrupt.catch()?;
     status.set(Work::Ready);
@@ -81,12 +77,7 @@ pub(crate) fn run(
 }
 
 /// Answers; what fails is told, and the conversation goes on.
-fn ask(
-    args: &args::Run,
-    talk: &mut Conversation<'_, '_, '_>,
-    text: &str,
-    status: &Status,
-) -> Outcome {
+fn ask(args: &args::Run, talk: &mut Conversation<'_, '_>, text: &str, status: &Status) -> Outcome {
     status.interrupt.forget();
     if status.take_reset() {
         talk.reset();

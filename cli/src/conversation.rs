@@ -1,22 +1,23 @@
 //! Messages so far, and their tokens in a session.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Question};
 use crate::exit::Outcome;
 use crate::form::Form;
 use crate::heat::Heat;
 use crate::load::Model;
 use crate::status::Status;
 use dram_runtime::text::{Channel, Encoder, Message, Role};
-use dram_runtime::{Error, Reply, Sampler, Sequence, Session};
+use dram_runtime::{Batch, Error, ReplyOptions, Sampling, Sequence, Session};
 use std::io;
 use std::iter::zip;
 use std::time::Instant;
 
 /// A conversation with a model. Thoughts are not kept: models are not shown their earlier ones.
-pub(crate) struct Conversation<'c, 'a, 's> {
+pub(crate) struct Conversation<'c, 'a> {
     pub model: &'c Model<'c>,
     pub session: &'c mut Session<'a>,
-    sampler: Sampler<'s>,
+    batch: Batch<'c>,
+    sampling: Sampling,
     encoder: Encoder<'c>,
     heat: Heat,
     form: Form<'c>,
@@ -37,12 +38,12 @@ pub(crate) struct Asking<'s> {
     pub status: &'s Status,
 }
 
-impl<'c, 'a, 's> Conversation<'c, 'a, 's> {
+impl<'c, 'a> Conversation<'c, 'a> {
     /// Starts with nothing but instructions, if there are any.
     pub(crate) fn new(
         model: &'c Model<'c>,
         session: &'c mut Session<'a>,
-        sampler: Sampler<'s>,
+        (batch, sampling): (Batch<'c>, Sampling),
         encoder: Encoder<'c>,
         heat: Heat,
         system: Option<&str>,
@@ -51,7 +52,19 @@ impl<'c, 'a, 's> Conversation<'c, 'a, 's> {
         let sequence = session.open()?;
         let messages = system.map(|text| (Role::System, text.into())).into_iter().collect();
         let (past, thinks) = (Vec::new(), true);
-        Ok(Self { model, session, sampler, encoder, heat, form, sequence, past, messages, thinks })
+        Ok(Self {
+            model,
+            session,
+            batch,
+            sampling,
+            encoder,
+            heat,
+            form,
+            sequence,
+            past,
+            messages,
+            thinks,
+        })
     }
 
     /// Forgets all but the instructions.
@@ -88,13 +101,13 @@ impl<'c, 'a, 's> Conversation<'c, 'a, 's> {
         let messages: Vec<_> = messages.collect();
         let (tokens, start) = self.form.encode(&mut self.encoder, &messages, self.thinks)?;
         let known = self.keep(&tokens)?;
-        let prompt = &tokens[known..];
-        let Self { model, session, sampler, sequence, heat, .. } = self;
-        let Asking { most, asked, status } = *asking;
-        let reply =
-            Reply::new(session, model.vocab, sampler, *sequence, prompt, Some(start), most)?;
-        let answer = Answer::make(reply, prompt.len(), asked, status, heat, show)?;
-        self.past.extend(prompt.iter().chain(&answer.tokens));
+        let Self { session, batch, heat, sequence, sampling, .. } = self;
+        let max_tokens = asking.most;
+        let options =
+            ReplyOptions { sampling: *sampling, start: Some(start), max_tokens, logprobs: None };
+        let question = Question { tokens: &tokens, sequence: *sequence, known, options };
+        let answer = Answer::make(session, batch, heat, &question, asking, show)?;
+        self.past.extend(tokens[known..].iter().chain(&answer.tokens));
         self.past.truncate(self.session.position(self.sequence)?);
         Ok(answer)
     }

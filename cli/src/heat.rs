@@ -6,7 +6,7 @@ mod tests;
 use crate::host::Host;
 use crate::interrupt::Interrupt;
 use dram_boards::{Governor, Pace, Sensors, Threads};
-use dram_runtime::Reply;
+use dram_runtime::Session;
 use serde_json::{Value, json};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -57,14 +57,14 @@ impl Heat {
     }
 
     /// Begins another reply and its story.
-    pub(crate) fn begin(&mut self, reply: &mut Reply<'_, '_, '_>) {
+    pub(crate) fn begin(&mut self, session: &mut Session<'_>) {
         if self.read_at.is_none_or(|at| at.elapsed() >= IDLE) {
             self.governor.restart();
         }
         self.batch = self.batch.map(|_| BATCH);
         self.story = Story::default();
         self.record(self.governor.pace());
-        self.set(reply);
+        self.set(session);
     }
 
     /// What has happened since [`Self::begin`].
@@ -73,17 +73,17 @@ impl Heat {
     }
 
     /// Between two steps, of which the last took `worked`: reads the sensors if it is time, sets the
-    /// reply's threads, and rests if it is hot, until the user interrupts.
+    /// session's threads, and rests if it is hot, until the user interrupts.
     pub(crate) fn keep(
         &mut self,
-        reply: &mut Reply<'_, '_, '_>,
+        session: &mut Session<'_>,
         worked: Duration,
         interrupt: &Interrupt,
     ) {
         self.read();
         self.rest(worked, interrupt);
         self.batch = self.batch.map(|batch| fitting(batch, worked));
-        self.set(reply);
+        self.set(session);
     }
 
     /// Whether it does less than it could.
@@ -91,14 +91,16 @@ impl Heat {
         self.governor.pace() != Pace { threads: self.story.threads[0], rest: 0 }
     }
 
-    /// Sets a reply's threads and batch by the pace.
-    fn set(&self, reply: &mut Reply<'_, '_, '_>) {
+    /// Tokens of a prompt to read in the next pass.
+    pub(crate) fn prompt_columns(&self) -> usize {
+        self.batch.unwrap_or(usize::MAX)
+    }
+
+    /// Sets the threads by the pace.
+    fn set(&self, session: &mut Session<'_>) {
         let most = self.governor.pace().threads;
         let at_most = |threads: u32| (threads as usize).min(most);
-        reply.set_threads(at_most(self.threads.decode), at_most(self.threads.prefill));
-        if let Some(batch) = self.batch {
-            reply.set_batch(batch);
-        }
+        session.set_threads(at_most(self.threads.decode), at_most(self.threads.prefill));
     }
 
     /// Rests as long as the pace wants behind a step that took `worked`; a reading in the meantime

@@ -34,6 +34,11 @@ impl Interrupt {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// The flag that is true once the user has asked to stop.
+    pub(crate) fn flag(&self) -> &AtomicBool {
+        &self.0
+    }
+
     pub(crate) fn forget(&self) {
         self.0.store(false, Ordering::Relaxed);
     }

@@ -1,6 +1,6 @@
 //! `dram run`: an answer, or a chat.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Question};
 use crate::args;
 use crate::chat;
 use crate::conversation::{Asking, Conversation};
@@ -16,7 +16,7 @@ use crate::status::{Status, Work};
 use crate::{prompt, pull, sampling};
 use dram_boards::Root;
 use dram_runtime::text::Encoder;
-use dram_runtime::{Reply, Sampler, Session};
+use dram_runtime::{Batch, Column, ReplyOptions, Sampling, Scratch, Session};
 use dram_targets::Kernels;
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZero;
@@ -45,9 +45,12 @@ pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -
             if let Some(warning) = model.vocab.warning() {
                 eprintln!("dram: {warning}");
             }
-            let mut memory = vec![0; Sampler::bytes(session.plan().tokens())];
-            let chosen = sampling::choose(&args.sampling, model)?;
-            let sampler = Sampler::new(chosen, session.plan().tokens(), &mut memory)?;
+            let tokens = session.plan().tokens();
+            let mut memory = vec![0; Scratch::bytes(tokens)];
+            let mut columns = vec![Column::default(); session.limits().batch];
+            let batch = Batch::new(model.vocab, tokens, &mut columns, &mut memory)?;
+            let sampling = sampling::choose(&args.sampling, model)?;
+            let choosing = (batch, sampling);
             let mut scratch = vec![0; Encoder::BYTES];
             let mut encoder = Encoder::new(model.vocab, &mut scratch)?;
             let heat = Heat::watch(&host, model.threads, &host.cpus(&args.load));
@@ -55,15 +58,17 @@ pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -
                 Wish::Prompt(text) if args.raw => {
                     let mut tokens = Vec::new();
                     encoder.encode_leading(&text, true, |id| tokens.push(id));
-                    complete(args, model, session, sampler, heat, &tokens, &asking)
+                    complete(args, model, session, choosing, heat, &tokens, &asking)
                 }
                 Wish::Prompt(text) => {
-                    let talk = converse(args, model, session, sampler, encoder, heat)?;
+                    let talk = converse(args, model, session, choosing, encoder, heat)?;
                     answer(args, talk, &text, &asking)
                 }
-                Wish::Chat => {
-                    chat::run(args, converse(args, model, session, sampler, encoder, heat)?, status)
-                }
+                Wish::Chat => chat::run(
+                    args,
+                    converse(args, model, session, choosing, encoder, heat)?,
+                    status,
+                ),
             }
         })
     };
@@ -114,22 +119,22 @@ fn path(model: Option<&str>) -> Outcome<PathBuf> {
 }
 
 /// Starts a conversation with the user's instructions, or those that a known model needs.
-fn converse<'c, 'a, 's>(
+fn converse<'c, 'a>(
     args: &args::Run,
     model: &'c Model<'c>,
     session: &'c mut Session<'a>,
-    sampler: Sampler<'s>,
+    choosing: (Batch<'c>, Sampling),
     encoder: Encoder<'c>,
     heat: Heat,
-) -> Outcome<Conversation<'c, 'a, 's>> {
+) -> Outcome<Conversation<'c, 'a>> {
     let known = Known::of(model.path).map(|known| known.system);
-    Conversation::new(model, session, sampler, encoder, heat, args.system.as_deref().or(known))
+    Conversation::new(model, session, choosing, encoder, heat, args.system.as_deref().or(known))
 }
 
 /// Answers one prompt.
 fn answer(
     args: &args::Run,
-    mut talk: Conversation<'_, '_, '_>,
+    mut talk: Conversation<'_, '_>,
     text: &str,
     asking: &Asking<'_>,
 ) -> Outcome {
@@ -150,21 +155,20 @@ fn complete(
     args: &args::Run,
     model: &Model<'_>,
     session: &mut Session<'_>,
-    mut sampler: Sampler<'_>,
+    (mut batch, sampling): (Batch<'_>, Sampling),
     mut heat: Heat,
     tokens: &[u32],
     asking: &Asking<'_>,
 ) -> Outcome {
-    let Asking { most, asked, status } = *asking;
-    status.interrupt.catch_once()?;
-    let sequence = session.open()?;
-    let mut screen = Screen::new(false);
-    let reply = Reply::new(session, model.vocab, &mut sampler, sequence, tokens, None, most)?;
+    asking.status.interrupt.catch_once()?;
+    let (sequence, mut screen) = (session.open()?, Screen::new(false));
+    let options = ReplyOptions { sampling, start: None, max_tokens: asking.most, logprobs: None };
+    let question = Question { tokens, sequence, known: 0, options };
     let answer = if args.json {
-        Answer::make(reply, tokens.len(), asked, status, &mut heat, |_, _| Ok(()))?
+        Answer::make(session, &mut batch, &mut heat, &question, asking, |_, _| Ok(()))?
     } else {
         let show = |channel, text: &str| screen.show(channel, text);
-        let answer = Answer::make(reply, tokens.len(), asked, status, &mut heat, show);
+        let answer = Answer::make(session, &mut batch, &mut heat, &question, asking, show);
         screen.end(io::stdout().is_terminal())?;
         answer?
     };

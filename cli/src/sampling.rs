@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// # Errors
 ///
 /// [`Code::BadFile`] if the model's file advises what cannot be.
-pub(crate) fn choose(args: &args::Sampling, model: &Model<'_>) -> Outcome<Sampling<'static>> {
+pub(crate) fn choose(args: &args::Sampling, model: &Model<'_>) -> Outcome<Sampling> {
     let advised = match model.vocab.is_r1() {
         true => Sampling::R1,
         false => advised(model.gguf).map_err(|failure| failure.about(model.path.display()))?,
@@ -29,7 +29,7 @@ pub(crate) fn choose(args: &args::Sampling, model: &Model<'_>) -> Outcome<Sampli
 }
 
 /// What the file's author advises, where the file says it.
-fn advised(gguf: &Gguf<'_>) -> Outcome<Sampling<'static>> {
+fn advised(gguf: &Gguf<'_>) -> Outcome<Sampling> {
     let common = Sampling::COMMON;
     let top_k = gguf.find::<u32>("general.sampling.top_k")?;
     Ok(Sampling {

@@ -8,7 +8,7 @@ mod session;
 pub use fault::PathFault;
 pub use fault::{FileFault, KeyFault, PartsFault, TensorFault};
 pub use name::Name;
-pub use session::SessionFault;
+pub use session::{ColumnFault, SessionFault};
 
 use crate::text::TextFault;
 use core::fmt;

@@ -6,9 +6,9 @@
 //! Map (bytes) → Gguf (a view) → Plan (the model, resolved) → Session (state) → tokens → text
 //! ```
 //!
-//! in three rooms in that order, [`model`], [`session`] and [`text`], and two files above them:
-//! `sample` chooses tokens, and [`Reply`], which every face calls, takes a prompt in and gives
-//! tokens and text out.
+//! in three rooms in that order, [`model`], [`session`] and [`text`], and above them what every face
+//! calls: `sample` chooses tokens, a [`Reply`] is the state of one answer, and a [`Batch`] makes the
+//! next pass for any number of replies and hands each its logits.
 //!
 //! # Example
 //!
@@ -52,8 +52,10 @@
 extern crate std;
 
 mod arena;
+mod batch;
 mod error;
 mod hash;
+mod logprobs;
 pub mod model;
 mod random;
 mod reply;
@@ -61,12 +63,16 @@ mod sample;
 pub mod session;
 pub mod text;
 
+pub use batch::Batch;
 #[cfg(feature = "std")]
 pub use error::PathFault;
-pub use error::{Error, FileFault, KeyFault, Kind, Name, PartsFault, SessionFault, TensorFault};
+pub use error::{
+    ColumnFault, Error, FileFault, KeyFault, Kind, Name, PartsFault, SessionFault, TensorFault,
+};
+pub use logprobs::{Logprobs, TOP_MAX};
 #[cfg(feature = "std")]
 pub use model::Map;
 pub use model::{Gguf, Plan};
-pub use reply::{End, Reply, Step};
-pub use sample::{Sampler, Sampling};
+pub use reply::{Choosing, FinishReason, Output, Reply, ReplyOptions, Request, Step};
+pub use sample::{Constraints, Sampler, Sampling, Scratch, Window};
 pub use session::{Column, KvFormat, Limits, Sequence, Session, Tiling};

@@ -13,8 +13,9 @@ pub use pages::Sequence;
 pub use tiling::Tiling;
 
 use crate::arena::Arena;
-use crate::error::{Error, SessionFault};
+use crate::error::{ColumnFault, Error, SessionFault};
 use crate::model::Plan;
+use core::sync::atomic::{AtomicBool, Ordering};
 use dram_quant::EIGHT;
 use dram_targets::Kernels;
 use pages::Pages;
@@ -23,7 +24,7 @@ use state::{State, Worker};
 use tiling::Tiled;
 
 /// One token of one sequence, at the sequence's next position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Column {
     /// The sequence that the token extends.
     pub sequence: Sequence,
@@ -49,6 +50,8 @@ pub struct Session<'a> {
     state: State<'a>,
     workers: [Worker<'a>; MAX_THREADS],
     tiled: Option<Tiled<'a>>,
+    /// Columns of the last pass that have logits.
+    rows: usize,
 }
 
 impl core::fmt::Debug for Session<'_> {
@@ -101,7 +104,18 @@ impl<'a> Session<'a> {
         let (pages, state, workers) = carve(plan, &limits, &mut Arena::new(memory))?;
         let pool = Pool::new(limits.threads);
         let threads = [limits.threads; 2];
-        Ok(Self { plan, kernels, limits, threads, pool, pages, state, workers, tiled: None })
+        Ok(Self {
+            plan,
+            kernels,
+            limits,
+            threads,
+            pool,
+            pages,
+            state,
+            workers,
+            tiled: None,
+            rows: 0,
+        })
     }
 
     /// The model.
@@ -148,7 +162,31 @@ impl<'a> Session<'a> {
     ///
     /// [`SessionFault::Sequences`] if all are open, [`SessionFault::Closed`] if `sequence` is not.
     pub fn fork(&mut self, sequence: Sequence) -> Result<Sequence, Error> {
-        self.pages.fork(sequence)
+        self.pages.fork(sequence, usize::MAX)
+    }
+
+    /// Opens a sequence that has the first `position` tokens of `sequence`, or all if it has fewer,
+    /// and shares their memory: whole pages for good, the last one until one of them goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::fork`].
+    pub fn fork_at(&mut self, sequence: Sequence, position: usize) -> Result<Sequence, Error> {
+        self.pages.fork(sequence, position)
+    }
+
+    /// Pages of keys and values that no sequence uses.
+    pub fn free_pages(&self) -> usize {
+        self.pages.free()
+    }
+
+    /// Pages that `sequence` may take when it is given so many more tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionFault::Closed`] if it is not open.
+    pub fn pages_for(&self, sequence: Sequence, tokens: usize) -> Result<usize, Error> {
+        self.pages.needed(sequence, tokens)
     }
 
     /// Forgets the tokens of `sequence` from `position` on.
@@ -179,61 +217,63 @@ impl<'a> Session<'a> {
     }
 
     /// Advances sequences by one token a column, each at its sequence's next position; columns of
-    /// one sequence are in order.
+    /// one sequence are in order and side by side. No columns are a pass that does nothing.
+    ///
+    /// `stop` is asked between layers: once it is true, the pass ends within the time of two layers.
     ///
     /// # Errors
     ///
-    /// A [`SessionFault`] if there are more columns than the limits allow, a token does not exist,
-    /// or a sequence is closed or full. Then no sequence has changed.
-    pub fn forward(&mut self, columns: &[Column]) -> Result<(), Error> {
-        self.run(columns.len(), |i| columns[i])
-    }
-
-    fn run(&mut self, count: usize, column: impl Fn(usize) -> Column) -> Result<(), Error> {
-        self.check(count, &column)?;
-        self.extend(count, &column)?;
-        self.pool.keep(self.threads[usize::from(count > EIGHT)]);
-        self.arrange_some(count);
-        self.embed(count, &column);
-        for layer in 0..self.plan.config.layers {
-            self.attend(layer, count);
-            self.feed_forward(layer, count);
+    /// [`SessionFault::Stopped`] if it was stopped; [`SessionFault::Column`] if a column's token does
+    /// not exist or its sequence is closed or full; [`SessionFault::Pages`] if too few are free;
+    /// [`SessionFault::Batch`] or [`SessionFault::Logits`] if there are more columns than the limits
+    /// allow. Then every sequence is as before.
+    pub fn forward(&mut self, columns: &[Column], stop: &AtomicBool) -> Result<(), Error> {
+        self.rows = 0;
+        if columns.is_empty() {
+            return Ok(());
         }
-        self.head(count, &column);
+        self.check(columns)?;
+        self.reserve(columns)?;
+        self.pool.keep(self.threads[usize::from(columns.len() > EIGHT)]);
+        self.arrange_some();
+        self.embed(columns);
+        for layer in 0..self.plan.config.layers {
+            if stop.load(Ordering::Relaxed) {
+                self.take_back(columns);
+                return Err(SessionFault::Stopped.into());
+            }
+            self.attend(layer, columns.len());
+            self.feed_forward(layer, columns.len());
+        }
+        self.rows = self.head(columns);
         Ok(())
     }
 
-    /// Advances one sequence by a prompt of any length, and computes the logits after it.
+    /// Advances one sequence by tokens, as many to a pass as the limits allow, and computes the
+    /// logits after the last.
     ///
     /// # Errors
     ///
-    /// As [`Self::forward`]; [`SessionFault::Prompt`] if the context has no room for all of it,
+    /// As [`Self::forward`]; [`SessionFault::Prompt`] if the context has no room for all of them,
     /// in which case the sequence has not changed.
     pub fn prompt(&mut self, sequence: Sequence, tokens: &[u32]) -> Result<(), Error> {
+        const CHUNK: usize = 1024;
         let left = self.limits.context - self.position(sequence)?;
         if tokens.len() > left {
             return Err(SessionFault::Prompt { tokens: tokens.len(), left }.into());
         }
+        let never = AtomicBool::new(false);
+        let mut columns = [Column { sequence, token: 0, wants_logits: false }; CHUNK];
         let mut left = tokens.len();
-        for tokens in tokens.chunks(self.limits.batch) {
+        for tokens in tokens.chunks(self.limits.batch.min(CHUNK)) {
             left -= tokens.len();
-            self.pass(sequence, tokens, left == 0)?;
+            for (column, token) in columns.iter_mut().zip(tokens) {
+                column.token = *token;
+            }
+            columns[tokens.len() - 1].wants_logits = left == 0;
+            self.forward(&columns[..tokens.len()], &never)?;
         }
         Ok(())
-    }
-
-    /// Advances one sequence by at most a batch of tokens, and computes the logits after the last
-    /// if asked.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::forward`].
-    pub fn pass(&mut self, sequence: Sequence, tokens: &[u32], logits: bool) -> Result<(), Error> {
-        self.run(tokens.len(), |i| Column {
-            sequence,
-            token: tokens[i],
-            wants_logits: logits && i + 1 == tokens.len(),
-        })
     }
 
     /// The logits of the `i`-th column of the last [`Self::forward`] that asked for them, one a
@@ -241,42 +281,64 @@ impl<'a> Session<'a> {
     ///
     /// # Panics
     ///
-    /// If fewer columns than `i + 1` fit the limits.
+    /// If fewer columns than `i + 1` asked in the last pass.
     pub fn logits(&self, i: usize) -> &[f32] {
+        assert!(i < self.rows, "{} columns of the last pass have logits, not {}", self.rows, i + 1);
         let tokens = self.plan.tokens();
         &self.state.logits[i * tokens..][..tokens]
     }
 
-    fn check(&self, count: usize, column: impl Fn(usize) -> Column) -> Result<(), Error> {
+    fn check(&self, columns: &[Column]) -> Result<(), Error> {
         let (most, tokens) = (self.limits.batch, self.plan.tokens());
-        if count > most {
-            return Err(SessionFault::Batch { columns: count, most }.into());
+        if columns.len() > most {
+            return Err(SessionFault::Batch { columns: columns.len(), most }.into());
         }
-        if (0..count).filter(|i| column(*i).wants_logits).count() > self.limits.logits {
+        if columns.iter().filter(|column| column.wants_logits).count() > self.limits.logits {
             return Err(SessionFault::Logits { most: self.limits.logits }.into());
         }
-        match (0..count).map(&column).find(|column| column.token as usize >= tokens) {
-            Some(Column { token, .. }) => Err(SessionFault::Token { token, tokens }.into()),
-            None => Ok(()),
+        let unknown = columns.iter().enumerate().find(|(_, c)| c.token as usize >= tokens);
+        unknown.map_or(Ok(()), |(column, Column { token, .. })| {
+            let fault = ColumnFault::Token { token: *token, tokens };
+            Err(SessionFault::Column { column, fault }.into())
+        })
+    }
+
+    /// Gives every column its position and a page for it, or leaves all sequences as they were.
+    fn reserve(&mut self, columns: &[Column]) -> Result<(), Error> {
+        let mut needed = 0;
+        for (i, column) in columns.iter().enumerate() {
+            let is_first = i == 0 || columns[i - 1].sequence != column.sequence;
+            match self.pages.reserve(column.sequence, is_first, &mut needed) {
+                Ok(position) => self.state.positions[i] = position as u32,
+                Err(fault) => {
+                    self.unreserve(&columns[..i]);
+                    return Err(SessionFault::Column { column: i, fault }.into());
+                }
+            }
+            self.state.sequences[i] = column.sequence.0;
+        }
+        self.unreserve(columns);
+        let free = self.pages.free();
+        if needed > free {
+            return Err(SessionFault::Pages { needed, free }.into());
+        }
+        for (column, position) in columns.iter().zip(&*self.state.positions) {
+            self.pages.extend(column.sequence, *position as usize);
+        }
+        Ok(())
+    }
+
+    fn unreserve(&mut self, columns: &[Column]) {
+        for (column, position) in columns.iter().zip(&self.state.positions[..columns.len()]).rev() {
+            self.pages.unreserve(column.sequence, *position as usize);
         }
     }
 
-    /// Gives every column its position, or leaves all sequences as they were.
-    fn extend(&mut self, count: usize, column: impl Fn(usize) -> Column) -> Result<(), Error> {
-        for i in 0..count {
-            let sequence = column(i).sequence;
-            match self.pages.extend(sequence) {
-                Ok(position) => self.state.positions[i] = position as u32,
-                Err(error) => {
-                    for i in (0..i).rev() {
-                        let position = self.state.positions[i] as usize;
-                        self.pages.rewind(column(i).sequence, position)?;
-                    }
-                    return Err(error);
-                }
-            }
-            self.state.sequences[i] = sequence.0;
+    /// Rewinds all sequences of a pass to where they were before it.
+    fn take_back(&mut self, columns: &[Column]) {
+        for (column, position) in columns.iter().zip(&self.state.positions[..columns.len()]).rev() {
+            let rewound = self.pages.rewind(column.sequence, *position as usize);
+            rewound.expect("the pass has found it open");
         }
-        Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod pre;
 mod source;
 mod special;
 mod split;
+mod stop;
 #[cfg(feature = "template")]
 pub mod template;
 mod texts;
@@ -26,4 +27,5 @@ pub use encode::Encoder;
 pub use fault::TextFault;
 pub use pre::Pre;
 pub use split::{Channel, Split};
+pub use stop::StopMatcher;
 pub use vocab::{Kind, Vocab};

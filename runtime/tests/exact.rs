@@ -5,8 +5,11 @@
 mod build;
 mod tiny;
 
-use core::sync::atomic::{AtomicUsize, Ordering};
-use dram_runtime::{Column, Gguf, KvFormat, Limits, Map, Plan, Sequence, Session, Tiling};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use dram_runtime::{
+    Column, ColumnFault, Error, Gguf, KvFormat, Limits, Map, Plan, Sequence, Session, SessionFault,
+    Tiling,
+};
 use dram_targets::{Kernels, best};
 use tiny::session::{limits, logits, start};
 use tiny::{MIXES, Tiny};
@@ -133,8 +136,7 @@ fn tiles_made_between_passes() {
     }
 }
 
-/// The logits of a session that arranges its weights meanwhile: of long passes, which do not, only
-/// when it is told to.
+/// The logits of a session that arranges its weights meanwhile, a layer a pass and in the end all.
 fn arranging(
     file: &[u8],
     kernels: &'static Kernels,
@@ -159,9 +161,9 @@ fn arranging(
     let (first, rest) = tokens.split_at(batch);
     let mut found = extend(&mut session, sequence, first);
     assert_eq!(released.load(Ordering::Relaxed), 0, "the first pass does not wait");
+    assert!(rest.len() > batch, "there is a pass that arranges one layer");
     for (pass, tokens) in rest.chunks(batch).enumerate() {
-        if batch > 8 && pass == 1 {
-            assert_eq!(released.load(Ordering::Relaxed), 0, "long passes do not wait");
+        if pass == 2 {
             session.arrange();
         }
         found.extend(extend(&mut session, sequence, tokens));
@@ -191,7 +193,9 @@ fn tiles_need_room_for_all() {
 /// Advances a sequence by `tokens` and returns the logits at each.
 fn extend(session: &mut Session<'_>, sequence: Sequence, tokens: &[u32]) -> Vec<Vec<f32>> {
     let column = |&token| Column { sequence, token, wants_logits: true };
-    session.forward(&tokens.iter().map(column).collect::<Vec<_>>()).unwrap();
+    session
+        .forward(&tokens.iter().map(column).collect::<Vec<_>>(), &AtomicBool::new(false))
+        .unwrap();
     (0..tokens.len()).map(|i| session.logits(i).to_vec()).collect()
 }
 
@@ -285,7 +289,7 @@ fn sequences_in_one_pass_do_not_meet() {
         for (at, (a, b)) in tokens.iter().zip(&other).enumerate() {
             let columns = [(sequences[0], *a), (sequences[1], *b)];
             let column = |(sequence, token)| Column { sequence, token, wants_logits: true };
-            session.forward(&columns.map(column)).unwrap();
+            session.forward(&columns.map(column), &AtomicBool::new(false)).unwrap();
             for (i, alone) in alone.iter().enumerate() {
                 assert_same(&[session.logits(i).to_vec()], &alone[at..=at], "side by side");
             }
@@ -293,5 +297,149 @@ fn sequences_in_one_pass_do_not_meet() {
         for sequence in sequences {
             session.close(sequence).unwrap();
         }
+    });
+}
+
+/// Limits for six sequences of up to 400 positions.
+fn crowd(kv: KvFormat, threads: usize) -> Limits {
+    Limits { sequences: 6, batch: 64, logits: 64, threads, kv, ..limits(400, 64) }
+}
+
+#[test]
+fn five_sequences_in_mixed_passes_do_not_meet() {
+    let model = tiny::llama(tiny::Mix::Q4_0);
+    let tokens = model.shape.tokens(400);
+    let texts: [&[u32]; 5] = core::array::from_fn(|k| &tokens[k * 13..][..300 - 40 * k]);
+    for kv in [KvFormat::F16, KvFormat::Q8_0] {
+        for threads in [1, 3] {
+            start(&model.file(), best(), crowd(kv, threads), |session| {
+                let alone = texts.map(|text| logits(session, text));
+                let sequences = texts.map(|_| session.open().unwrap());
+                let (mut at, mut random) = ([0; 5], 1_u64);
+                while at.iter().zip(&texts).any(|(at, text)| *at < text.len()) {
+                    let (mut columns, mut expected) = (Vec::new(), Vec::new());
+                    for k in 0..5 {
+                        random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                        let run = ((random >> 40) as usize % 10).min(texts[k].len() - at[k]);
+                        for _ in 0..run {
+                            let (sequence, token) = (sequences[k], texts[k][at[k]]);
+                            columns.push(Column { sequence, token, wants_logits: true });
+                            expected.push(alone[k][at[k]].clone());
+                            at[k] += 1;
+                        }
+                    }
+                    session.forward(&columns, &AtomicBool::new(false)).unwrap();
+                    let found: Vec<_> =
+                        (0..columns.len()).map(|i| session.logits(i).to_vec()).collect();
+                    assert_same(&found, &expected, &format!("{kv:?}, {threads} threads"));
+                }
+                for sequence in sequences {
+                    session.close(sequence).unwrap();
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn a_stopped_pass_leaves_no_trace() {
+    sharing(|session, tokens| {
+        let alone = logits(session, tokens);
+        let free = session.free_pages();
+        let a = session.open().unwrap();
+        session.prompt(a, &tokens[..45]).unwrap();
+        let b = session.fork_at(a, 40).unwrap();
+        let columns = |sequence, tokens: &[u32]| -> Vec<Column> {
+            let column = |&token| Column { sequence, token, wants_logits: true };
+            tokens.iter().map(column).collect()
+        };
+        let both = [columns(a, &tokens[45..90]), columns(b, &tokens[..70])].concat();
+        for delay in [0, 200, 500, 1_000, 2_000] {
+            let stop = AtomicBool::new(delay == 0);
+            let outcome = std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    std::thread::sleep(std::time::Duration::from_micros(delay));
+                    stop.store(true, Ordering::Relaxed);
+                });
+                session.forward(&both, &stop)
+            });
+            match outcome {
+                Err(Error::Session(SessionFault::Stopped)) => {}
+                _ => assert!(delay > 0 && outcome.is_ok(), "{outcome:?}"),
+            }
+            if outcome.is_ok() {
+                session.rewind(a, 45).unwrap();
+                session.rewind(b, 40).unwrap();
+            }
+            assert_eq!((session.position(a), session.position(b)), (Ok(45), Ok(40)));
+        }
+        assert_same(&extend(session, a, &tokens[45..]), &alone[45..], "after a stopped pass");
+        assert_same(&extend(session, b, &tokens[40..]), &alone[40..], "its fork");
+        session.close(a).unwrap();
+        session.close(b).unwrap();
+        assert_eq!(session.free_pages(), free, "no page is lost");
+    });
+}
+
+#[test]
+fn pages_that_are_not_there_are_asked_for_and_nothing_changes() {
+    let model = tiny::llama(tiny::Mix::Q4_0);
+    let limits = Limits { sequences: 4, pages: 5, ..limits(256, 128) };
+    start(&model.file(), best(), limits, |session| {
+        let tokens = model.shape.tokens(128);
+        let never = AtomicBool::new(false);
+        assert_eq!(session.free_pages(), 5);
+        let a = session.open().unwrap();
+        session.prompt(a, &tokens[..100]).unwrap();
+        assert_eq!((session.free_pages(), session.pages_for(a, 28)), (1, Ok(0)));
+        let b = session.fork(a).unwrap();
+        assert_eq!(session.pages_for(b, 28), Ok(1), "the last page is copied");
+        assert_eq!(session.pages_for(b, 29), Ok(2));
+        let column = |sequence, token| Column { sequence, token, wants_logits: true };
+        let many: Vec<Column> = tokens[..29].iter().map(|t| column(b, *t)).collect();
+        let refused = session.forward(&many, &never);
+        let fault = SessionFault::Pages { needed: 2, free: 1 };
+        assert_eq!(refused, Err(Error::Session(fault)));
+        assert_eq!((session.position(b), session.free_pages()), (Ok(100), 1));
+        session.forward(&many[..28], &never).unwrap();
+        session.close(a).unwrap();
+        assert_eq!(session.free_pages(), 1, "three of four pages are shared");
+        session.close(b).unwrap();
+        assert_eq!(session.free_pages(), 5);
+    });
+}
+
+#[test]
+fn a_pass_of_no_columns_does_nothing() {
+    start(&tiny::llama(tiny::Mix::Q4_0).file(), best(), limits(64, 8), |session| {
+        let sequence = session.open().unwrap();
+        session.forward(&[], &AtomicBool::new(false)).unwrap();
+        session.prompt(sequence, &[]).unwrap();
+        assert_eq!(session.position(sequence), Ok(0));
+    });
+}
+
+#[test]
+fn faults_name_the_column() {
+    start(&tiny::llama(tiny::Mix::Q4_0).file(), best(), limits(8, 8), |session| {
+        let (a, never) = (session.open().unwrap(), AtomicBool::new(false));
+        let column = |token| Column { sequence: a, token, wants_logits: false };
+        let unknown = session.forward(&[column(1), column(1), column(u32::MAX)], &never);
+        assert!(matches!(
+            unknown,
+            Err(Error::Session(SessionFault::Column {
+                column: 2,
+                fault: ColumnFault::Token { .. }
+            }))
+        ));
+        session.forward(&[column(1); 7], &never).unwrap();
+        let full = session.forward(&[column(1); 2], &never);
+        let fault = ColumnFault::Full { context: 8 };
+        assert_eq!(full, Err(Error::Session(SessionFault::Column { column: 1, fault })));
+        assert_eq!(session.position(a), Ok(7));
+        session.close(a).unwrap();
+        let closed = session.forward(&[column(1)], &never);
+        let fault = ColumnFault::Closed;
+        assert_eq!(closed, Err(Error::Session(SessionFault::Column { column: 0, fault })));
     });
 }

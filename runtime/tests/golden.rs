@@ -3,7 +3,7 @@
 
 mod fetched;
 
-use dram_runtime::{Gguf, Limits, Plan, Sampler, Sampling, Session};
+use dram_runtime::{Constraints, Gguf, Limits, Plan, Sampler, Sampling, Scratch, Session};
 
 /// Tokens that are made after each prompt.
 const TOKENS: usize = 12;
@@ -39,14 +39,16 @@ fn every_machine_computes_the_same_bits() {
     let limits = Limits { context: 64, ..Limits::default() };
     let mut memory = vec![0; plan.bytes(&limits).unwrap()];
     let mut session = Session::new(&plan, dram_targets::best(), limits, &mut memory).unwrap();
-    let mut scratch = vec![0; Sampler::bytes(plan.tokens())];
-    let mut sampler = Sampler::new(Sampling::GREEDY, plan.tokens(), &mut scratch).unwrap();
+    let mut scratch_memory = vec![0; Scratch::bytes(plan.tokens())];
+    let mut scratch = Scratch::new(plan.tokens(), &mut scratch_memory).unwrap();
+    let (mut sampler, free) = (Sampler::new(Sampling::GREEDY), Constraints::default());
     for (prompt, reply, bits) in REPLIES {
         let sequence = session.open().unwrap();
         session.prompt(sequence, prompt).unwrap();
         let found: [u32; TOKENS] = core::array::from_fn(|_| {
-            let token = sampler.choose(session.kernels(), session.logits(0)).unwrap();
-            session.pass(sequence, &[token], true).unwrap();
+            let (kernels, logits) = (session.kernels(), session.logits(0));
+            let token = sampler.choose(&mut scratch, kernels, logits, &free).unwrap();
+            session.prompt(sequence, &[token]).unwrap();
             token
         });
         assert_eq!(found, reply, "{}", session.kernels().name());

@@ -5,9 +5,11 @@
 mod build;
 mod tiny;
 
+use core::sync::atomic::AtomicBool;
 use dram_runtime::text::{Channel, Encoder, Vocab};
 use dram_runtime::{
-    End, Gguf, KvFormat, Limits, Plan, Reply, Sampler, Sampling, Session, Step, Tiling,
+    Batch, Column, FinishReason, Gguf, KvFormat, Limits, Plan, Reply, ReplyOptions, Sampling,
+    Scratch, Session, Tiling,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -25,13 +27,15 @@ fn a_session_and_its_replies() {
     assert_eq!(region.change().allocations, 1, "the allocator counts");
     for kv in [KvFormat::F16, KvFormat::Q8_0] {
         for threads in [1, 2] {
-            let limits = Limits { context: 200, sequences: 2, batch: 16, logits: 2, threads, kv };
+            let limits =
+                Limits { context: 200, sequences: 5, pages: 28, batch: 16, logits: 5, threads, kv };
             replies(limits);
         }
     }
 }
 
-/// Starts a session, then counts while it reads a prompt, replies, forks and replies again.
+/// Starts a session, then counts while four replies are made in one batch: three to a prompt of
+/// their own, of which one is paused, and one by a fork of the first.
 fn replies(limits: Limits) {
     let file = tiny::llama(Mix::Q4_K_M).file();
     let gguf = Gguf::parse(&file).unwrap();
@@ -39,9 +43,11 @@ fn replies(limits: Limits) {
     let plan = Plan::new(&gguf, &mut slots).unwrap();
     let mut vocab_memory = vec![0; Vocab::bytes(&gguf).unwrap()];
     let mut encoder_memory = vec![0; Encoder::BYTES];
-    let mut sampler_memory = vec![0; Sampler::bytes(plan.tokens())];
+    let mut scratch_memory = vec![0; Scratch::bytes(plan.tokens())];
+    let mut columns = [Column::default(); 16];
     let mut memory = vec![0; plan.bytes(&limits).unwrap()];
-    let (mut tokens, mut text) = ([0; 100], String::with_capacity(10_000));
+    let (mut rooms, mut texts) = ([[0; 150]; 4], [const { String::new() }; 4]);
+    texts.iter_mut().for_each(|text| text.reserve(10_000));
     let (mut room, mut layers) =
         (vec![0; plan.tile_bytes().unwrap()], vec![None; plan.config.layers]);
     let tiling = Tiling { room: &mut room, layers: &mut layers, release: &|_| () };
@@ -51,39 +57,52 @@ fn replies(limits: Limits) {
     let region = Region::new(ALLOCATOR);
     let vocab = Vocab::new(&gguf, &mut vocab_memory).unwrap();
     let mut encoder = Encoder::new(&vocab, &mut encoder_memory).unwrap();
+    let mut batch = Batch::new(&vocab, plan.tokens(), &mut columns, &mut scratch_memory).unwrap();
     let sampling = Sampling { repeat_penalty: 1.1, seed: 3, ..Sampling::COMMON };
-    let mut sampler = Sampler::new(sampling, plan.tokens(), &mut sampler_memory).unwrap();
-    let count = encoder.encode_into(PROMPT, true, &mut tokens).unwrap();
+    let start = Some(Channel::Reasoning);
+    let options = ReplyOptions { sampling, start, max_tokens: 64, logprobs: Some(5) };
+    let mut count = 0;
+    for room in &mut rooms {
+        count = encoder.encode_into(PROMPT, true, room).unwrap();
+    }
     let first = session.open().unwrap();
-    let end = reply(&mut session, &vocab, &mut sampler, first, &tokens[..count], &mut text);
-    let second = session.fork(first).unwrap();
-    session.rewind(second, count).unwrap();
-    session.close(first).unwrap();
-    session.set_threads(1, 1);
-    reply(&mut session, &vocab, &mut sampler, second, &tokens[..1], &mut text);
+    let mut replies = {
+        let [a, b, c, d] = &mut rooms;
+        let mut outputs = texts.each_mut().into_iter();
+        [a, b, c, d].map(|room| {
+            let text = outputs.next().unwrap();
+            let show = |_, piece: &str| text.push_str(piece);
+            Reply::new(&mut room[..], show, count, &options).unwrap()
+        })
+    };
+    replies[0].attach(first, 0);
+    let never = AtomicBool::new(false);
+    while !replies[0].wants().is_empty() && replies[0].reply_tokens().is_empty() {
+        batch.step(&mut session, &mut replies[..1], usize::MAX, &never).unwrap();
+    }
+    let fork = session.fork_at(first, count - 1).unwrap();
+    replies[3].attach(fork, count - 1);
+    replies[1].attach(session.open().unwrap(), 0);
+    replies[2].attach(session.open().unwrap(), 0);
+    for turn in 0.. {
+        session.set_threads(1 + turn % 2, 2 - turn % 2);
+        batch.step(&mut session, &mut replies, 7, &never).unwrap();
+        if turn == 9 {
+            session.close(replies[2].detach().unwrap()).unwrap();
+            let again = session.open().unwrap();
+            replies[2].attach(again, 0);
+        }
+        if replies.iter().all(|reply| reply.finish_reason().is_some()) {
+            break;
+        }
+    }
     let change = region.change();
 
-    assert!(matches!(end, End::Stop(_) | End::Length | End::Context));
+    let reasons = replies.each_ref().map(|reply| reply.finish_reason().unwrap());
+    let equal = replies.each_ref().map(|reply| reply.reply_tokens() == replies[0].reply_tokens());
+    assert!(matches!(reasons[0], FinishReason::Stop(_) | FinishReason::Length));
+    assert_eq!((equal, reasons), ([true; 4], [reasons[0]; 4]), "paused, forked or alone");
     assert!(count > 16, "the prompt takes several passes");
-    assert!(text.len() > 40, "the model has said something");
+    assert!(texts.iter().all(|text| text.len() > 40 && *text == texts[0]));
     assert_eq!((change.allocations, change.reallocations), (0, 0), "{limits:?}");
-}
-
-fn reply(
-    session: &mut Session<'_>,
-    vocab: &Vocab<'_>,
-    sampler: &mut Sampler<'_>,
-    sequence: dram_runtime::Sequence,
-    prompt: &[u32],
-    text: &mut String,
-) -> End {
-    let start = Some(Channel::Reasoning);
-    let mut reply = Reply::new(session, vocab, sampler, sequence, prompt, start, 64).unwrap();
-    for turn in 0.. {
-        if let Step::End(end) = reply.step(|_, piece| text.push_str(piece)).unwrap() {
-            return end;
-        }
-        reply.set_threads(1 + turn % 2, 2 - turn % 2);
-    }
-    unreachable!("a reply ends");
 }

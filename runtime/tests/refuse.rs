@@ -4,6 +4,7 @@
 mod build;
 mod tiny;
 
+use core::sync::atomic::AtomicBool;
 use dram_quant::Format;
 use dram_runtime::{Column, Gguf, KvFormat, Limits, Plan};
 use tiny::session::{limits, start};
@@ -71,10 +72,11 @@ fn a_full_context_refuses_and_stays_as_it_was() {
         let error = session.prompt(sequence, &tokens[..2]).unwrap_err().to_string();
         assert_says(&error, &["2", "1", "context"]);
         let column = Column { sequence, token: tokens[39], wants_logits: true };
-        let error = session.forward(&[column, column]).unwrap_err().to_string();
+        let error =
+            session.forward(&[column, column], &AtomicBool::new(false)).unwrap_err().to_string();
         assert_says(&error, &["40", "context"]);
         assert_eq!(session.position(sequence).unwrap(), 39);
-        session.forward(&[column]).unwrap();
+        session.forward(&[column], &AtomicBool::new(false)).unwrap();
         let expected = session.logits(0).to_vec();
         session.rewind(sequence, 0).unwrap();
         session.prompt(sequence, &tokens).unwrap();
@@ -114,17 +116,24 @@ fn columns_beyond_the_limits() {
     start(&model.file(), dram_targets::best(), limits, |session| {
         let sequence = session.open().unwrap();
         let column = |token| Column { sequence, token, wants_logits: false };
-        let error = session.forward(&[column(1); 5]).unwrap_err().to_string();
+        let error =
+            session.forward(&[column(1); 5], &AtomicBool::new(false)).unwrap_err().to_string();
         assert_says(&error, &["5", "4"]);
-        let error = session.forward(&[column(1), column(5000)]).unwrap_err().to_string();
+        let error = session
+            .forward(&[column(1), column(5000)], &AtomicBool::new(false))
+            .unwrap_err()
+            .to_string();
         assert_says(&error, &["5000", &model.shape.vocab().to_string()]);
         let asking = Column { wants_logits: true, ..column(1) };
-        let error = session.forward(&[asking; 2]).unwrap_err().to_string();
+        let error = session.forward(&[asking; 2], &AtomicBool::new(false)).unwrap_err().to_string();
         assert_says(&error, &["logits", "1"]);
         let error = session.open().unwrap_err().to_string();
         assert_says(&error, &["1"]);
         session.close(sequence).unwrap();
-        assert!(session.forward(&[column(1)]).is_err(), "the sequence is closed");
+        assert!(
+            session.forward(&[column(1)], &AtomicBool::new(false)).is_err(),
+            "the sequence is closed"
+        );
         assert!(session.close(sequence).is_err(), "it is closed already");
     });
 }

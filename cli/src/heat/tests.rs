@@ -2,20 +2,22 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::Heat;
-use crate::answer::Answer;
+use crate::answer::{Answer, Question};
 use crate::args::{Cli, Command, Load};
+use crate::conversation::Asking;
 use crate::exit::Outcome;
 use crate::host::Host;
-use crate::load;
+use crate::load::{self, Model};
 use crate::status::Status;
 use clap::Parser;
 use dram_boards::Root;
 use dram_runtime::text::Encoder;
-use dram_runtime::{Reply, Sampler, Sampling, Step};
+use dram_runtime::{Batch, Column, Reply, ReplyOptions, Sampling, Scratch, Session};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-use std::{env, fs, process};
+use std::{env, fs, process, slice};
 
 /// Where this board's clocks fall, and where the file has its temperature.
 const SLOWS: f64 = 80.0;
@@ -89,6 +91,18 @@ struct Told {
     is_hot: bool,
 }
 
+/// Lends a batch for a model's session.
+fn batched<T>(
+    model: &Model<'_>,
+    session: &mut Session<'_>,
+    f: impl FnOnce(&mut Batch<'_>, &mut Session<'_>) -> Outcome<T>,
+) -> Outcome<T> {
+    let tokens = session.plan().tokens();
+    let mut memory = vec![0; Scratch::bytes(tokens)];
+    let mut columns = vec![Column::default(); session.limits().batch];
+    f(&mut Batch::new(model.vocab, tokens, &mut columns, &mut memory)?, session)
+}
+
 /// Makes a reply at random while `celsius` of the tokens so far warms the tree, and a reading comes
 /// behind every step.
 fn reply(name: &str, celsius: impl Fn(usize) -> f64) -> Told {
@@ -99,21 +113,23 @@ fn reply(name: &str, celsius: impl Fn(usize) -> f64) -> Told {
         load::with_session(&host, &model(), &load, dram_targets::best(), |model, session| {
             let mut heat = Heat::watch(&host, model.threads, &host.cpus(&load));
             heat.every = Duration::ZERO;
-            let mut memory = vec![0; Sampler::bytes(session.plan().tokens())];
             let sampling = Sampling { temperature: 1.5, seed: 11, ..Sampling::COMMON };
-            let mut sampler = Sampler::new(sampling, session.plan().tokens(), &mut memory)?;
             let mut scratch = vec![0; Encoder::BYTES];
             let (mut prompt, mut pieces) = (Vec::new(), 0);
             let mut encoder = Encoder::new(model.vocab, &mut scratch)?;
             encoder.encode_leading("Once upon a time", true, |id| prompt.push(id));
             let (sequence, start) = (session.open()?, Instant::now());
-            let reply =
-                Reply::new(session, model.vocab, &mut sampler, sequence, &prompt, None, TOKENS)?;
             let status = Status::default();
-            let answer = Answer::make(reply, prompt.len(), start, &status, &mut heat, |_, _| {
-                pieces += 1;
-                tree.warm(celsius(pieces));
-                Ok(())
+            let asking = Asking { most: TOKENS, asked: start, status: &status };
+            let options =
+                ReplyOptions { sampling, start: None, max_tokens: TOKENS, logprobs: None };
+            let question = Question { tokens: &prompt, sequence, known: 0, options };
+            let answer = batched(model, session, |batch, session| {
+                Answer::make(session, batch, &mut heat, &question, &asking, |_, _| {
+                    pieces += 1;
+                    tree.warm(celsius(pieces));
+                    Ok(())
+                })
             })?;
             let json = answer.to_json(model, session);
             let sentence = heat.story().slowdown();
@@ -158,18 +174,31 @@ fn a_prompt_is_read_in_short_steps_where_heat_counts() {
     let first = |host: &Host| {
         load::with_session(host, &model(), &load, kernels, |model, session| {
             let mut heat = Heat::watch(host, model.threads, &[]);
-            let mut memory = vec![0; Sampler::bytes(session.plan().tokens())];
-            let mut sampler = Sampler::new(Sampling::GREEDY, session.plan().tokens(), &mut memory)?;
-            let (sequence, prompt) = (session.open()?, [100; 300]);
-            let mut reply =
-                Reply::new(session, model.vocab, &mut sampler, sequence, &prompt, None, 1)?;
-            heat.begin(&mut reply);
-            Ok(reply.step(|_, _| {})?)
+            let (sequence, mut tokens) = (session.open()?, [100; 301]);
+            let options = ReplyOptions {
+                sampling: Sampling::GREEDY,
+                start: None,
+                max_tokens: 1,
+                logprobs: None,
+            };
+            let mut reply = Reply::new(&mut tokens[..], |_, _: &str| {}, 300, &options)?;
+            reply.attach(sequence, 0);
+            heat.begin(session);
+            let columns = heat.prompt_columns();
+            batched(model, session, |batch, session| {
+                batch.step(
+                    session,
+                    slice::from_mut(&mut reply),
+                    columns,
+                    &AtomicBool::new(false),
+                )?;
+                Ok(reply.wants().len())
+            })
         })
     };
-    assert_eq!(first(&tree.host()).unwrap(), Step::Read(300 - 32));
+    assert_eq!(first(&tree.host()).unwrap(), 300 - 32);
     fs::remove_file(tree.0.join(ZONE).join("temp")).unwrap();
-    assert_eq!(first(&tree.host()).unwrap(), Step::Read(300 - 256), "there is no thermometer");
+    assert_eq!(first(&tree.host()).unwrap(), 300 - 256, "there is no thermometer");
     let seconds = |seconds| Duration::from_secs_f64(seconds);
     let batches = [(32, 0.1, 64), (64, 0.7, 64), (64, 3.0, 32), (32, 9.0, 32)];
     for (batch, worked, fits) in batches {

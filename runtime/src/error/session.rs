@@ -25,11 +25,22 @@ pub enum SessionFault {
     },
     /// A sequence that is not open.
     Closed,
-    /// A sequence at the end of the context.
-    Full {
-        /// Positions of the context.
-        context: usize,
+    /// A column of a forward pass that cannot be.
+    Column {
+        /// Which one, from 0.
+        column: usize,
+        /// What is wrong with it.
+        fault: ColumnFault,
     },
+    /// A forward pass for which too few pages of keys and values are free.
+    Pages {
+        /// Pages it may need.
+        needed: usize,
+        /// Pages that are free.
+        free: usize,
+    },
+    /// A forward pass that was asked to stop.
+    Stopped,
     /// A prompt that the rest of the context does not hold.
     Prompt {
         /// Tokens of the prompt.
@@ -49,15 +60,46 @@ pub enum SessionFault {
         /// The limit.
         most: usize,
     },
-    /// A token that the model does not have.
+    /// Logits of which none that counts is a finite number.
+    NotANumber,
+    /// Constraints that allow no token.
+    NothingAllowed,
+}
+
+/// What is wrong with a column of a forward pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ColumnFault {
+    /// Its sequence is not open.
+    Closed,
+    /// Its sequence is at the end of the context.
+    Full {
+        /// Positions of the context.
+        context: usize,
+    },
+    /// The model does not have its token.
     Token {
-        /// Its id.
+        /// The token's id.
         token: u32,
         /// Ids below this exist.
         tokens: usize,
     },
-    /// Logits of which none is a number.
-    NotANumber,
+}
+
+impl fmt::Display for ColumnFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => write!(f, "its sequence is not open; open or fork one"),
+            Self::Full { context } => write!(
+                f,
+                "the context of {context} positions is full; start with a larger one, or shorten the text"
+            ),
+            Self::Token { token, tokens } => write!(
+                f,
+                "token {token} does not exist, the model has {tokens}; use the file's own vocabulary"
+            ),
+        }
+    }
 }
 
 impl fmt::Display for SessionFault {
@@ -82,12 +124,14 @@ impl fmt::Display for SessionFault {
                 )
             }
             Self::Closed => write!(f, "the sequence is not open; open or fork one"),
-            Self::Full { context } => {
+            Self::Column { column, fault } => write!(f, "column {column}: {fault}"),
+            Self::Pages { needed, free } => {
                 write!(
                     f,
-                    "the context of {context} positions is full; start with a larger one, or shorten the text"
+                    "the pass needs up to {needed} pages of keys and values, {free} are free; close a sequence, or start the session with more pages"
                 )
             }
+            Self::Stopped => write!(f, "the pass was stopped; make it again to go on"),
             Self::Prompt { tokens, left } => {
                 write!(
                     f,
@@ -106,16 +150,13 @@ impl fmt::Display for SessionFault {
                     "more columns ask for logits than the {most} the session has room for; start it with more"
                 )
             }
-            Self::Token { token, tokens } => {
-                write!(
-                    f,
-                    "token {token} does not exist, the model has {tokens}; use the file's own vocabulary"
-                )
+            Self::NothingAllowed => {
+                write!(f, "no token may come next; relax the grammar or the bias of tokens")
             }
             Self::NotANumber => {
                 write!(
                     f,
-                    "the model computed no number for any token; the file's weights are damaged, get it again"
+                    "the model computed no finite number for any token; the file's weights are damaged, get it again"
                 )
             }
         }

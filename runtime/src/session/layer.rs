@@ -8,14 +8,14 @@ use dram_targets::{Columns, Kernels, groups};
 
 impl Session<'_> {
     /// Tokens to vectors, positions to angles.
-    pub(super) fn embed(&mut self, count: usize, column: impl Fn(usize) -> Column) {
+    pub(super) fn embed(&mut self, columns: &[Column]) {
         let (embedding, config, state) = (self.embedding(), &self.plan.config, &mut self.state);
         let (width, pairs) = (config.width, config.rope_pairs);
-        for (i, x) in state.x.chunks_exact_mut(width).take(count).enumerate() {
-            embedding.decode_row(column(i).token as usize, x);
+        for (x, column) in state.x.chunks_exact_mut(width).zip(columns) {
+            embedding.decode_row(column.token as usize, x);
         }
         let angles = state.cos.chunks_exact_mut(pairs).zip(state.sin.chunks_exact_mut(pairs));
-        for ((cos, sin), position) in angles.zip(&*state.positions).take(count) {
+        for ((cos, sin), position) in angles.zip(&*state.positions).take(columns.len()) {
             for ((cos, sin), frequency) in cos.iter_mut().zip(sin).zip(&*state.frequencies) {
                 let angle = f64::from(*position) * frequency;
                 (*cos, *sin) = (libm::cos(angle) as f32, libm::sin(angle) as f32);
@@ -48,16 +48,16 @@ impl Session<'_> {
         self.add(count);
     }
 
-    /// Logits of the columns that ask.
-    pub(super) fn head(&mut self, columns: usize, column: impl Fn(usize) -> Column) {
+    /// Logits of the columns that ask; returns how many do.
+    pub(super) fn head(&mut self, columns: &[Column]) -> usize {
         let (plan, width) = (self.plan, self.plan.config.width);
         let mut count = 0;
-        for i in (0..columns).filter(|i| column(*i).wants_logits) {
+        for (i, _) in columns.iter().enumerate().filter(|(_, column)| column.wants_logits) {
             self.state.x.copy_within(i * width..(i + 1) * width, count * width);
             count += 1;
         }
         if count == 0 {
-            return;
+            return 0;
         }
         let head = self.head_matrix();
         self.normalize(plan.norm, block(&[head]), count);
@@ -65,6 +65,7 @@ impl Session<'_> {
         let input = state.q8.columns(state.y, count, width);
         let logits = &mut state.logits[..count * plan.tokens()];
         multiply(&mut self.pool, &mut self.workers, self.kernels, &[head], input, logits);
+        count
     }
 
     /// `y = norm(x)`, and quantised in blocks.

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, SessionFault};
 use crate::model::Config;
+use dram_targets::PAGE;
 
 /// How keys and values are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,8 +19,11 @@ pub enum KvFormat {
 pub struct Limits {
     /// Positions of one sequence.
     pub context: usize,
-    /// Sequences at a time; memory is taken for all of them at full length.
+    /// Sequences at a time.
     pub sequences: usize,
+    /// Pages of keys and values, of [`PAGE`] positions each, that all sequences share; at most as many
+    /// as all of them at full length need are taken.
+    pub pages: usize,
     /// Columns of one forward pass; longer prompts take several.
     pub batch: usize,
     /// Columns of one forward pass that may ask for logits.
@@ -32,7 +36,15 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { context: 4096, sequences: 1, batch: 256, logits: 1, threads: 1, kv: KvFormat::F16 }
+        Self {
+            context: 4096,
+            sequences: 1,
+            pages: usize::MAX,
+            batch: 256,
+            logits: 1,
+            threads: 1,
+            kv: KvFormat::F16,
+        }
     }
 }
 
@@ -52,9 +64,10 @@ impl Limits {
             return Err(SessionFault::KvFormat { head_len: config.head_len }.into());
         }
         let (context, sequences) = (self.context.max(1), self.sequences.clamp(1, 1 << 16));
-        let batch = self.batch.clamp(1, context.saturating_mul(sequences).min(1 << 16));
+        let pages = self.pages.clamp(1, sequences * context.div_ceil(PAGE));
+        let batch = self.batch.clamp(1, (pages * PAGE).min(1 << 16));
         let logits = self.logits.clamp(1, batch);
         let threads = self.threads.clamp(1, super::pool::MAX_THREADS);
-        Ok(Self { context, sequences, batch, logits, threads, kv: self.kv })
+        Ok(Self { context, sequences, pages, batch, logits, threads, kv: self.kv })
     }
 }

@@ -11,13 +11,13 @@
 use super::attention::CHUNK;
 use super::limits::{KvFormat, Limits};
 use crate::arena::Arena;
-use crate::error::{Error, SessionFault};
+use crate::error::{ColumnFault, Error, SessionFault};
 use crate::model::Config;
 use dram_quant::f32_to_f16;
 use dram_targets::{Kernels, PAGE};
 
 /// A sequence of tokens in a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sequence(pub(crate) u32);
 
 /// Marks a sequence that is not open.
@@ -58,7 +58,7 @@ impl<'a> Pages<'a> {
         limits: &Limits,
         arena: &mut Arena<'a>,
     ) -> Result<Self, Error> {
-        let pages = limits.sequences * limits.context.div_ceil(PAGE);
+        let pages = limits.pages;
         let cells = pages.saturating_mul(config.layers * config.kv_len()).saturating_mul(PAGE);
         let store = match limits.kv {
             KvFormat::F16 => Store::F16 { k: arena.take(cells)?, v: arena.take(cells)? },
@@ -69,7 +69,7 @@ impl<'a> Pages<'a> {
                 v_scales: arena.take(cells / 32)?,
             },
         };
-        let lists = arena.take(pages)?;
+        let lists = arena.take(limits.sequences.saturating_mul(limits.context.div_ceil(PAGE)))?;
         let lengths = arena.take::<u32>(limits.sequences)?;
         let (users, spare) = (arena.take::<u32>(pages)?, arena.take::<u32>(pages)?);
         lengths.fill(CLOSED);
@@ -91,9 +91,9 @@ impl<'a> Pages<'a> {
         Ok(Sequence(index as u32))
     }
 
-    /// Opens a sequence that shares everything `from` has.
-    pub(crate) fn fork(&mut self, from: Sequence) -> Result<Sequence, Error> {
-        let length = self.length(from)?;
+    /// Opens a sequence that shares the first `length` positions of `from`, or all if it has fewer.
+    pub(crate) fn fork(&mut self, from: Sequence, length: usize) -> Result<Sequence, Error> {
+        let length = self.length(from)?.min(length);
         let to = self.open()?;
         for i in 0..length.div_ceil(PAGE) {
             let page = self.lists[self.list_at(from, i)];
@@ -130,20 +130,49 @@ impl<'a> Pages<'a> {
         }
     }
 
-    /// Adds one position to a sequence, in a page that only it uses.
-    ///
-    /// # Errors
-    ///
-    /// [`SessionFault::Full`] at the context limit; there is always a page below it.
-    pub(crate) fn extend(&mut self, sequence: Sequence) -> Result<usize, Error> {
-        let position = self.length(sequence)?;
+    /// Pages that no sequence uses.
+    pub(crate) fn free(&self) -> usize {
+        self.free
+    }
+
+    /// Pages that `count` more positions of a sequence may take: those that begin among them, and a
+    /// copy of its last one where that is shared.
+    pub(crate) fn needed(&self, sequence: Sequence, count: usize) -> Result<usize, Error> {
+        let length = self.length(sequence)?;
+        let begun = (length + count).div_ceil(PAGE) - length.div_ceil(PAGE);
+        Ok(begun + usize::from(count > 0 && self.last_is_shared(sequence, length)))
+    }
+
+    /// Counts one more position of a sequence, which [`Self::extend`] then gives it, or
+    /// [`Self::rewind`] takes back; `pages` grows by those that it may need.
+    pub(crate) fn reserve(
+        &mut self,
+        sequence: Sequence,
+        is_first: bool,
+        pages: &mut usize,
+    ) -> Result<usize, ColumnFault> {
+        let position = self.length(sequence).map_err(|_| ColumnFault::Closed)?;
         if position >= self.context {
-            return Err(SessionFault::Full { context: self.context }.into());
+            return Err(ColumnFault::Full { context: self.context });
         }
+        let copies = is_first && self.last_is_shared(sequence, position);
+        *pages += usize::from(position.is_multiple_of(PAGE) || copies);
+        self.lengths[sequence.0 as usize] += 1;
+        Ok(position)
+    }
+
+    /// Takes back positions that were only counted.
+    pub(crate) fn unreserve(&mut self, sequence: Sequence, length: usize) {
+        self.lengths[sequence.0 as usize] = length as u32;
+    }
+
+    /// Gives a sequence a position that is next to those it has, in a page that only it uses. There
+    /// must be as many free pages as [`Self::reserve`] has counted.
+    pub(crate) fn extend(&mut self, sequence: Sequence, position: usize) {
         let at = self.list_at(sequence, position / PAGE);
         if position.is_multiple_of(PAGE) {
             self.lists[at] = self.claim();
-        } else if self.users[self.lists[at] as usize] > 1 {
+        } else if self.last_is_shared(sequence, position) {
             let shared = self.lists[at];
             let own = self.claim();
             self.copy(shared as usize, own as usize);
@@ -151,7 +180,15 @@ impl<'a> Pages<'a> {
             self.lists[at] = own;
         }
         self.lengths[sequence.0 as usize] = position as u32 + 1;
-        Ok(position)
+    }
+
+    /// Whether the page of the position before `length` goes on behind it and has other users.
+    fn last_is_shared(&self, sequence: Sequence, length: usize) -> bool {
+        if length.is_multiple_of(PAGE) {
+            return false;
+        }
+        let page = self.lists[self.list_at(sequence, length / PAGE)];
+        self.users.get(page as usize).is_some_and(|users| *users > 1)
     }
 
     fn list_at(&self, sequence: Sequence, i: usize) -> usize {
@@ -159,7 +196,6 @@ impl<'a> Pages<'a> {
     }
 
     fn claim(&mut self) -> u32 {
-        // There are as many pages as all sequences at full length can list.
         self.free -= 1;
         let page = self.spare[self.free];
         self.users[page as usize] = 1;

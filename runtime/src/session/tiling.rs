@@ -1,7 +1,7 @@
 //! Weights that become tiles while a session works.
 //!
 //! The first answer does not wait until a whole model is arranged: its passes multiply rows where
-//! they lie, and each later pass of few columns begins by arranging one layer, until all are in
+//! they lie, and each later pass begins by arranging one layer, until all are in
 //! tiles. Rows are let go of piece by piece, so that weights are never in memory twice.
 
 use super::Session;
@@ -64,8 +64,8 @@ impl Plan<'_> {
 }
 
 impl<'a> Session<'a> {
-    /// From its second pass on, arranges its weights in tiles: a layer at the start of every pass
-    /// of at most eight columns. No result changes by it.
+    /// From its second pass on, arranges its weights in tiles: a layer at the start of every pass.
+    /// No result changes by it.
     ///
     /// # Errors
     ///
@@ -93,10 +93,10 @@ impl<'a> Session<'a> {
         while tiled.arrange_next(self.plan, &mut self.pool, &mut self.workers) {}
     }
 
-    /// Arranges a layer before a pass of `count` columns, unless it is the first or has many.
-    pub(super) fn arrange_some(&mut self, count: usize) {
+    /// Arranges a layer before a pass, unless it is the first.
+    pub(super) fn arrange_some(&mut self) {
         let Some(tiled) = &mut self.tiled else { return };
-        if !mem::take(&mut tiled.is_new) && count <= EIGHT {
+        if !mem::take(&mut tiled.is_new) {
             tiled.arrange_next(self.plan, &mut self.pool, &mut self.workers);
         }
     }

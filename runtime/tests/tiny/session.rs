@@ -1,6 +1,7 @@
 //! Sessions on a model's file, for the length of a call.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use core::sync::atomic::AtomicBool;
 use dram_runtime::{Column, Gguf, Limits, Plan, Session};
 use dram_targets::Kernels;
 
@@ -31,7 +32,7 @@ pub(crate) fn logits(session: &mut Session<'_>, tokens: &[u32]) -> Vec<Vec<f32>>
     let columns: Vec<Column> = tokens.iter().map(column).collect();
     let mut logits = Vec::new();
     for columns in columns.chunks(session.limits().batch) {
-        session.forward(columns).unwrap();
+        session.forward(columns, &AtomicBool::new(false)).unwrap();
         logits.extend((0..columns.len()).map(|i| session.logits(i).to_vec()));
     }
     session.close(sequence).unwrap();
