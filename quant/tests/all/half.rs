@@ -1,6 +1,6 @@
 //! Half precision against its definition, number by number.
 
-use dram_quant::{f16_to_f32, f32_to_f16};
+use dram_quant::{Format, f16_to_f32, f32_to_f16};
 
 const INFINITY: u16 = 0x7c00;
 const SIGN: u16 = 0x8000;
@@ -61,8 +61,21 @@ fn infinities_stay_and_overflow_becomes_them() {
 fn nans_keep_sign_and_payload_and_become_quiet() {
     for half in (INFINITY + 1..=0x7fff).flat_map(|half| [half, half | SIGN]) {
         let wide = f16_to_f32(half);
-        assert!(wide.is_nan());
+        let kept = u32::from(half & SIGN) << 16 | u32::from(half & 0x3ff) << 13;
+        assert_eq!(wide.to_bits(), 0x7fc0_0000 | kept, "{half:#06x}");
         assert_eq!(f32_to_f16(wide), half | 0x200, "{half:#06x}");
     }
     assert_eq!(f32_to_f16(f32::from_bits(0x7f80_0001)), 0x7e00, "payload in the lost bits only");
+}
+
+#[test]
+fn every_bf16_is_the_upper_half_of_a_float_and_survives_both_ways() {
+    for half in 0..=u16::MAX {
+        let (mut wide, mut back) = ([0.0], [0; 2]);
+        Format::BF16.decode(&half.to_le_bytes(), &mut wide);
+        assert_eq!(wide[0].to_bits(), u32::from(half) << 16, "{half:#06x}");
+        Format::BF16.encode(&wide, &mut back);
+        let quiet = if wide[0].is_nan() { 0x40 } else { 0 };
+        assert_eq!(u16::from_le_bytes(back), half | quiet, "{half:#06x}");
+    }
 }
