@@ -3,14 +3,15 @@
 mod fault;
 mod name;
 mod session;
+mod text;
 
 #[cfg(feature = "std")]
 pub use fault::PathFault;
 pub use fault::{FileFault, KeyFault, PartsFault, TensorFault};
 pub use name::Name;
 pub use session::{ColumnFault, SessionFault};
+pub use text::TextFault;
 
-use crate::text::TextFault;
 use core::fmt;
 
 /// Everything this crate refuses, as plain data: it borrows nothing and owns no heap memory.

@@ -68,6 +68,7 @@ pub use batch::Batch;
 pub use error::PathFault;
 pub use error::{
     ColumnFault, Error, FileFault, KeyFault, Kind, Name, PartsFault, SessionFault, TensorFault,
+    TextFault,
 };
 pub use logprobs::{Logprobs, TOP_MAX};
 #[cfg(feature = "std")]

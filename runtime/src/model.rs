@@ -1,9 +1,12 @@
 //! A model's file: bytes, and a checked view of them.
 
 mod config;
+#[cfg(feature = "std")]
+mod files;
 mod gguf;
 #[cfg(feature = "std")]
 mod map;
+pub(crate) mod number;
 #[cfg(feature = "std")]
 mod pack;
 mod part;
@@ -20,6 +23,7 @@ pub use config::{Architecture, Config};
 pub use gguf::{Gguf, Key};
 #[cfg(feature = "std")]
 pub use map::{Map, read_ahead};
+pub use number::{Number, Type};
 #[cfg(feature = "std")]
 pub use pack::pack;
 pub use part::{KEYS_MAX, TENSORS_MAX};
@@ -27,4 +31,4 @@ pub use plan::{Layer, Plan, Slot};
 #[cfg(feature = "std")]
 pub use room::Room;
 pub use tensor::Tensor;
-pub use value::{Array, FromValue, Number, Strings, Type, Value};
+pub use value::{Array, FromValue, Strings, Value};

@@ -1,6 +1,6 @@
 //! What is wrong at a place, without the place.
 
-use crate::model::{Number, Type};
+use crate::model::number::{Number, Type};
 use core::fmt;
 use dram_quant::{Format, Refused};
 

@@ -1,7 +1,7 @@
 //! The sizes of a model, from its file's metadata.
 
 use super::Gguf;
-use super::value::Number;
+use super::number::Number;
 use crate::error::{Error, KeyFault};
 
 /// A family of models that the forward pass computes.

@@ -1,8 +1,9 @@
 //! What a model's file says.
 
+use super::number::Type;
 use super::part::{Part, Seen, TENSORS_MAX};
 use super::tensor::{Info, Tensor};
-use super::value::{FromValue, Type, Value};
+use super::value::{FromValue, Value};
 use crate::error::{Error, FileFault, KeyFault, PartsFault, TensorFault};
 use core::{fmt, iter};
 use dram_quant::Matrix;

@@ -1,15 +1,15 @@
 //! Files in memory. The only unsafe code between a path and a checked view.
 #![allow(unsafe_code, reason = "mapping a file is unsafe: others may change it")]
 
+use super::files::{open, parts};
 use super::room::Room;
-use super::tiles;
-use crate::error::{Error, PartsFault, PathFault};
+use crate::error::{Error, PathFault};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::{fmt, hint, ops::Deref};
 use memmap2::{Mmap, MmapOptions};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::vec::Vec;
 
 /// A model's file in memory, read-only: mapped, or read and arranged in tiles.
@@ -47,6 +47,11 @@ impl Map {
         map.map(|map| Self(Memory::Mapped(map))).map_err(mapping)
     }
 
+    /// What was read to memory instead of mapped.
+    pub(crate) fn in_memory(image: Room) -> Self {
+        Self(Memory::Read(image))
+    }
+
     /// Maps a file, and if its name is that of a part (`…-00001-of-00003.gguf`) all parts of that
     /// name, in order.
     ///
@@ -55,21 +60,6 @@ impl Map {
     /// As [`Self::open`], and [`PartsFault::Absent`].
     pub fn open_all(path: &Path) -> Result<Vec<Self>, Error> {
         parts(path)?.iter().map(|path| Self::open(path)).collect()
-    }
-
-    /// Reads a model's file (all parts of a split one) with several threads, arranging matrices
-    /// in tiles on the way: what comes out is the image of a packed file.
-    ///
-    /// A matrix that is only looked up row by row stays in rows. There is never a second copy of
-    /// the weights in this process.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::open_all`] and [`super::Gguf::join`]; [`Error::NoRoom`] without memory for it.
-    pub fn read_tiles(path: &Path, threads: usize) -> Result<Vec<Self>, Error> {
-        let paths = parts(path)?;
-        let images = tiles::read(&paths, threads)?;
-        Ok(images.into_iter().map(|image| Self(Memory::Read(image))).collect())
     }
 
     /// Gives the memory back that `bytes` take, if they are mapped here, and what lies close to
@@ -91,13 +81,10 @@ impl Map {
     ///
     /// [`Error::Lock`] if the system refuses, most often because of its limit.
     pub fn lock(&self) -> Result<(), Error> {
-        #[cfg(unix)]
         let done = match &self.0 {
             Memory::Mapped(map) => map.lock(),
             Memory::Read(image) => image.lock(),
         };
-        #[cfg(not(unix))]
-        let done: std::io::Result<()> = Err(ErrorKind::Unsupported.into());
         done.map_err(|error| Error::Lock { bytes: self.len(), reason: error.kind() })
     }
 }
@@ -191,19 +178,6 @@ impl fmt::Debug for Map {
     }
 }
 
-/// Opens a regular file for reading. Asks what it is first: opening a pipe would wait.
-pub(crate) fn open(path: &Path) -> Result<File, Error> {
-    let refused = |error: std::io::Error| Error::Path(PathFault::Refused(error.kind()));
-    let about = fs::metadata(path).map_err(refused)?;
-    if about.is_dir() {
-        return Err(Error::Path(PathFault::Directory));
-    }
-    if !about.is_file() {
-        return Err(Error::Path(PathFault::NotAFile));
-    }
-    File::open(path).map_err(refused)
-}
-
 fn length(file: &File) -> Result<usize, Error> {
     let about = file.metadata().map_err(|error| Error::Path(PathFault::Refused(error.kind())))?;
     usize::try_from(about.len()).map_err(|_| mapping(ErrorKind::FileTooLarge.into()))
@@ -211,40 +185,4 @@ fn length(file: &File) -> Result<usize, Error> {
 
 fn mapping(error: std::io::Error) -> Error {
     Error::Io { doing: "map", reason: error.kind() }
-}
-
-/// The paths of all parts of a split file, given that of any; else the path alone.
-pub(crate) fn parts(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let Some((stem, count)) = split_name(name) else { return Ok([path.into()].into()) };
-    let beside = |i| path.with_file_name(std::format!("{stem}-{i:05}-of-{count:05}.gguf"));
-    let paths = (1..=count).map(|i| {
-        let path = beside(i);
-        let part = PartsFault::Absent { part: i - 1, count };
-        if path.exists() { Ok(path) } else { Err(Error::Parts(part)) }
-    });
-    paths.collect()
-}
-
-/// Takes `model-00002-of-00003.gguf` apart to `model` and 3.
-fn split_name(name: &str) -> Option<(&str, usize)> {
-    let name = name.strip_suffix(".gguf")?;
-    let (name, count) = name.rsplit_once("-of-")?;
-    let (stem, number) = name.rsplit_once('-')?;
-    let digits = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let count = count.parse().ok().filter(|_| digits(number) && digits(count))?;
-    (count > 0).then_some((stem, count))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::split_name;
-
-    #[test]
-    fn names_of_parts() {
-        assert_eq!(split_name("a-b-00002-of-00003.gguf"), Some(("a-b", 3)));
-        for name in ["a.gguf", "a-00001-of-00000.gguf", "a-1-of-3.gguf", "a-00001-of-0000+.gguf"] {
-            assert_eq!(split_name(name), None, "{name}");
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Writing a model whose matrices are in tiles, to be mapped later.
 
-use super::{map, tiles};
+use super::{files, tiles};
 use crate::error::{Error, PathFault};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -25,7 +25,7 @@ pub fn pack(input: &Path, output: &Path, threads: usize) -> Result<(), Error> {
         return Err(Error::Path(PathFault::Same));
     }
     let writing = |error: io::Error| Error::Io { doing: "write", reason: error.kind() };
-    let inputs = map::parts(input)?;
+    let inputs = files::parts(input)?;
     let unfinished = Unfinished(beside(output)?);
     let new = OpenOptions::new().write(true).create_new(true).open(&unfinished.0);
     let file = new.map_err(writing)?;
@@ -49,9 +49,6 @@ fn finish(file: &File, unfinished: &Path, output: &Path) -> io::Result<()> {
 
 /// Makes the new name survive a power cut.
 fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(windows) {
-        return Ok(());
-    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -9,9 +9,10 @@
 //!
 //! Source: the specification `docs/gguf.md` of ggml.
 
-use super::reader::Reader;
+use super::number::Type;
+use super::reader::{Reader, plain};
 use super::tensor::Info;
-use super::value::{Type, Value};
+use super::value::Value;
 use crate::error::{Error, FileFault, KeyFault, Name, TensorFault};
 use crate::hash::Fnv;
 
@@ -170,11 +171,6 @@ fn key_name<'a>(reader: &mut Reader<'a>) -> Result<&'a str, Error> {
     }
     let name = reader.take(length)?;
     plain(name).ok_or_else(|| Error::Key { key: Name::lossy(name), fault: KeyFault::Name })
-}
-
-/// The bytes as text without NUL.
-pub(crate) fn plain(bytes: &[u8]) -> Option<&str> {
-    str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
 }
 
 /// Says what a file is that does not start as GGUF files do.

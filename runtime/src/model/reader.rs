@@ -1,6 +1,7 @@
 //! Little-endian numbers and strings, one after the other.
 
 use crate::error::{Error, FileFault};
+use byteorder::{ByteOrder, LE};
 
 /// Reads bytes from a place on; whatever the bytes say, it never reads outside them.
 #[derive(Clone, Copy, Debug)]
@@ -35,21 +36,12 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        let left = self.left();
-        let taken = left.first_chunk().ok_or_else(|| {
-            Error::file(self.at, FileFault::Short { needed: N as u64, left: left.len() })
-        })?;
-        self.at += N;
-        Ok(*taken)
-    }
-
     pub(crate) fn u32(&mut self) -> Result<u32, Error> {
-        self.array().map(u32::from_le_bytes)
+        self.take(4).map(LE::read_u32)
     }
 
     pub(crate) fn u64(&mut self) -> Result<u64, Error> {
-        self.array().map(u64::from_le_bytes)
+        self.take(8).map(LE::read_u64)
     }
 
     /// Reads a length and that many bytes.
@@ -57,4 +49,9 @@ impl<'a> Reader<'a> {
         let count = self.u64()?;
         self.take(count)
     }
+}
+
+/// The bytes as text without NUL.
+pub(crate) fn plain(bytes: &[u8]) -> Option<&str> {
+    str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
 }

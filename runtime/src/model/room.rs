@@ -27,7 +27,6 @@ impl Room {
     }
 
     /// Keeps it in memory.
-    #[cfg(unix)]
     pub(crate) fn lock(&self) -> std::io::Result<()> {
         self.0.lock()
     }

@@ -1,7 +1,6 @@
 //! Tensors where they lie.
 
-use super::part::plain;
-use super::reader::Reader;
+use super::reader::{Reader, plain};
 use crate::error::{Error, FileFault, Name, TensorFault};
 use dram_quant::{Format, Matrix, Order};
 

@@ -1,18 +1,19 @@
 //! Arranging the matrices of a file in tiles while it is read: to memory, or to another file.
 
-use super::map::{self, Map};
+use super::files;
+use super::map::Map;
 use super::room::Room;
 use super::tensor::Info;
 use super::{Gguf, part::Part};
 use crate::error::{Error, PartsFault};
+use byteorder::{ByteOrder, LE};
 use core::mem;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use dram_quant::{EIGHT, Format, Order, tile};
 use std::fs::File;
-#[cfg(windows)]
-use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 use std::vec::Vec;
@@ -23,12 +24,24 @@ const PIECE: usize = 1 << 19;
 /// Eight rows larger than this are left in rows, so that scratch stays small.
 const EIGHT_ROWS_MAX: usize = 1 << 24;
 
-/// Reads the parts of a model with `threads` threads to one region of memory each.
-pub(crate) fn read(paths: &[PathBuf], threads: usize) -> Result<Vec<Room>, Error> {
-    with_sources(paths, |sources| sources.iter().map(|source| source.read(threads)).collect())
+impl Map {
+    /// Reads a model's file (all parts of a split one) with several threads, arranging matrices
+    /// in tiles on the way: what comes out is the image of a packed file.
+    ///
+    /// A matrix that is only looked up row by row stays in rows. There is never a second copy of
+    /// the weights in this process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_all`] and [`Gguf::join`]; [`Error::NoRoom`] without memory for it.
+    pub fn read_tiles(path: &Path, threads: usize) -> Result<Vec<Self>, Error> {
+        with_sources(&files::parts(path)?, |sources| {
+            sources.iter().map(|source| source.read(threads).map(Self::in_memory)).collect()
+        })
+    }
 }
 
-/// Reads a model of one part with `threads` threads and writes what [`read`] gives to `output`.
+/// Reads a model of one part with `threads` threads and writes what [`Map::read_tiles`] gives to `output`.
 pub(crate) fn copy(paths: &[PathBuf], output: &File, threads: usize) -> Result<(), Error> {
     with_sources(paths, |sources| match sources {
         [source] => source.copy(output, threads),
@@ -41,7 +54,7 @@ fn with_sources<T>(
     paths: &[PathBuf],
     f: impl FnOnce(&[Source<'_>]) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let files = paths.iter().map(|path| map::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let files = paths.iter().map(|path| files::open(path)).collect::<Result<Vec<_>, _>>()?;
     let maps = files.iter().map(Map::of).collect::<Result<Vec<_>, _>>()?;
     let parts: Vec<&[u8]> = maps.iter().map(|map| &**map).collect();
     let is_tied = Gguf::join(&parts)?.tensor("output.weight").is_none();
@@ -100,7 +113,11 @@ impl<'a> Source<'a> {
 
     /// What becomes of their type ids, and where in the file these are.
     fn ids(&self) -> impl Iterator<Item = (usize, [u8; 4])> {
-        self.tiled().map(|info| (info.type_at, info.format.id(Order::Tiles).to_le_bytes()))
+        self.tiled().map(|info| {
+            let mut id = [0; 4];
+            LE::write_u32(&mut id, info.format.id(Order::Tiles));
+            (info.type_at, id)
+        })
     }
 
     /// Cuts the file to pieces; a piece that becomes tiles is whole groups of eight rows.
@@ -178,43 +195,11 @@ fn share<J: Send, S: Default>(
 }
 
 fn read_at(file: &File, to: &mut [u8], start: usize) -> Result<(), Error> {
-    #[cfg(unix)]
-    let done = std::os::unix::fs::FileExt::read_exact_at(file, to, start as u64);
-    #[cfg(windows)]
-    let done = read_exact_seek(file, to, start as u64);
+    let done = file.read_exact_at(to, start as u64);
     done.map_err(|error| Error::Io { doing: "read", reason: error.kind() })
 }
 
 fn write_at(file: &File, from: &[u8], start: usize) -> Result<(), Error> {
-    #[cfg(unix)]
-    let done = std::os::unix::fs::FileExt::write_all_at(file, from, start as u64);
-    #[cfg(windows)]
-    let done = write_all_seek(file, from, start as u64);
+    let done = file.write_all_at(from, start as u64);
     done.map_err(|error| Error::Io { doing: "write", reason: error.kind() })
-}
-
-/// `seek_read` takes its place with it, so threads do not disturb each other.
-#[cfg(windows)]
-fn read_exact_seek(file: &File, mut to: &mut [u8], mut start: u64) -> io::Result<()> {
-    use std::os::windows::fs::FileExt;
-    while !to.is_empty() {
-        match file.seek_read(to, start)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            count => (start, to) = (start + count as u64, &mut to[count..]),
-        }
-    }
-    Ok(())
-}
-
-/// As [`read_exact_seek`].
-#[cfg(windows)]
-fn write_all_seek(file: &File, mut from: &[u8], mut start: u64) -> io::Result<()> {
-    use std::os::windows::fs::FileExt;
-    while !from.is_empty() {
-        match file.seek_write(from, start)? {
-            0 => return Err(io::ErrorKind::WriteZero.into()),
-            count => (start, from) = (start + count as u64, &from[count..]),
-        }
-    }
-    Ok(())
 }

@@ -1,99 +1,10 @@
 //! Metadata values where they lie.
 
+use super::number::{Number, Type};
 use super::reader::Reader;
 use crate::error::{Error, KeyFault};
+use byteorder::{ByteOrder, LE};
 use core::fmt;
-
-/// A value type of GGUF, in the order of its ids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "names are the file format's own")]
-pub enum Type {
-    U8,
-    I8,
-    U16,
-    I16,
-    U32,
-    I32,
-    F32,
-    Bool,
-    Str,
-    Array,
-    U64,
-    I64,
-    F64,
-}
-
-impl Type {
-    const ALL: [Self; 13] = [
-        Self::U8,
-        Self::I8,
-        Self::U16,
-        Self::I16,
-        Self::U32,
-        Self::I32,
-        Self::F32,
-        Self::Bool,
-        Self::Str,
-        Self::Array,
-        Self::U64,
-        Self::I64,
-        Self::F64,
-    ];
-
-    fn from_id(id: u32) -> Option<Self> {
-        Self::ALL.get(usize::try_from(id).ok()?).copied()
-    }
-
-    /// Bytes of a value; of a string or array, the fewest it can have.
-    const fn bytes(self) -> usize {
-        match self {
-            Self::U8 | Self::I8 | Self::Bool => 1,
-            Self::U16 | Self::I16 => 2,
-            Self::U32 | Self::I32 | Self::F32 => 4,
-            Self::U64 | Self::I64 | Self::F64 | Self::Str => 8,
-            Self::Array => 12,
-        }
-    }
-}
-
-impl fmt::Display for Type {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::U8 => "u8",
-            Self::I8 => "i8",
-            Self::U16 => "u16",
-            Self::I16 => "i16",
-            Self::U32 => "u32",
-            Self::I32 => "i32",
-            Self::F32 => "f32",
-            Self::Bool => "bool",
-            Self::Str => "text",
-            Self::Array => "an array",
-            Self::U64 => "u64",
-            Self::I64 => "i64",
-            Self::F64 => "f64",
-        })
-    }
-}
-
-/// A number of any type.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[allow(missing_docs, reason = "names say it")]
-pub enum Number {
-    Unsigned(u64),
-    Signed(i64),
-    Float(f64),
-}
-
-impl fmt::Display for Number {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unsigned(n) => n.fmt(f),
-            Self::Signed(n) => n.fmt(f),
-            Self::Float(n) => n.fmt(f),
-        }
-    }
-}
 
 /// A metadata value: its type, and its bytes in the file.
 #[derive(Clone, Copy)]
@@ -132,18 +43,18 @@ impl<'a> Value<'a> {
 
     /// The value if it is a number.
     pub fn number(&self) -> Option<Number> {
-        let (mut reader, ty) = (Reader::new(self.bytes, 0), self.ty);
-        Some(match ty {
-            Type::U8 => Number::Unsigned(u8::from_le_bytes(reader.array().ok()?).into()),
-            Type::U16 => Number::Unsigned(u16::from_le_bytes(reader.array().ok()?).into()),
-            Type::U32 => Number::Unsigned(u32::from_le_bytes(reader.array().ok()?).into()),
-            Type::U64 => Number::Unsigned(u64::from_le_bytes(reader.array().ok()?)),
-            Type::I8 => Number::Signed(i8::from_le_bytes(reader.array().ok()?).into()),
-            Type::I16 => Number::Signed(i16::from_le_bytes(reader.array().ok()?).into()),
-            Type::I32 => Number::Signed(i32::from_le_bytes(reader.array().ok()?).into()),
-            Type::I64 => Number::Signed(i64::from_le_bytes(reader.array().ok()?)),
-            Type::F32 => Number::Float(f32::from_le_bytes(reader.array().ok()?).into()),
-            Type::F64 => Number::Float(f64::from_le_bytes(reader.array().ok()?)),
+        let bytes = self.bytes.get(..self.ty.bytes())?;
+        Some(match self.ty {
+            Type::U8 => Number::Unsigned(bytes[0].into()),
+            Type::U16 => Number::Unsigned(LE::read_u16(bytes).into()),
+            Type::U32 => Number::Unsigned(LE::read_u32(bytes).into()),
+            Type::U64 => Number::Unsigned(LE::read_u64(bytes)),
+            Type::I8 => Number::Signed(bytes[0].cast_signed().into()),
+            Type::I16 => Number::Signed(LE::read_i16(bytes).into()),
+            Type::I32 => Number::Signed(LE::read_i32(bytes).into()),
+            Type::I64 => Number::Signed(LE::read_i64(bytes)),
+            Type::F32 => Number::Float(LE::read_f32(bytes).into()),
+            Type::F64 => Number::Float(LE::read_f64(bytes)),
             Type::Bool | Type::Str | Type::Array => return None,
         })
     }

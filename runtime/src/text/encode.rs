@@ -2,10 +2,9 @@
 
 use super::bpe::{NONE, Word};
 use super::chat::{Chat, Message};
-use super::fault::TextFault;
 use super::split::Channel;
 use super::vocab::{Kind, Vocab};
-use crate::error::Error;
+use crate::error::{Error, TextFault};
 use core::ops::Range;
 
 /// Turns text into tokens: a vocabulary and the scratch to merge one word.

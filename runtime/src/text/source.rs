@@ -1,13 +1,12 @@
 //! What a model's file says about its vocabulary, checked.
 
 use super::bpe;
-use super::fault::TextFault;
 use super::pre::Pre;
 use super::special::Specials;
 use super::split::{CLOSE, OPEN};
 use super::texts::Texts;
 use super::vocab::Kind;
-use crate::error::{Error, KeyFault, Name};
+use crate::error::{Error, KeyFault, Name, TextFault};
 use crate::model::{Array, Gguf, Number, Type};
 
 const TOKENS: &str = "tokenizer.ggml.tokens";

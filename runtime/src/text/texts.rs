@@ -1,9 +1,8 @@
 //! The texts of a vocabulary's tokens, where they lie in the file, and a table to find them.
 
 use super::bpe::{self, NONE};
-use super::fault::TextFault;
 use super::unicode::char_of_byte;
-use crate::error::Error;
+use crate::error::{Error, TextFault};
 use crate::hash::Fnv;
 use crate::model::Array;
 use crate::random::mix;

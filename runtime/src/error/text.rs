@@ -1,7 +1,7 @@
 //! What is wrong with a vocabulary or a text.
 
-use super::pre::Pre;
-use crate::error::Name;
+use super::name::Name;
+use crate::text::Pre;
 use core::fmt;
 
 /// What is wrong with a vocabulary or a text.
