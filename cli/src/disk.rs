@@ -12,8 +12,14 @@ const MAX_TIME: Duration = Duration::from_secs(3);
 const STEP_BYTES: usize = 1 << 20;
 /// What Linux asks of addresses and sizes of reads past its cache.
 const ALIGNMENT: usize = 4096;
-/// `O_DIRECT`: past the kernel's cache of files.
-const DIRECT: i32 = if cfg!(target_arch = "aarch64") { 0o200_000 } else { 0o40_000 };
+/// Opens a file so that reads go past the kernel's cache, where the system has a flag for it.
+const DIRECT: i32 = {
+    #[cfg(target_os = "linux")]
+    let flag = libc::O_DIRECT;
+    #[cfg(not(target_os = "linux"))]
+    let flag = 0;
+    flag
+};
 
 /// How fast a file was read.
 pub(crate) struct Disk {
@@ -29,7 +35,7 @@ impl Disk {
         self.bytes as f64 / self.seconds.max(1e-9)
     }
 
-    /// Reads the begin of a file, past the kernel's cache where the file system can.
+    /// Reads the beginning of a file, past the kernel's cache where the file system can.
     ///
     /// `None` if it cannot be read or is empty.
     pub(crate) fn measure(file: &Path) -> Option<Self> {

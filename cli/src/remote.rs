@@ -1,10 +1,9 @@
-//! The begin of a model's file on a server, in a file of the whole one's size.
+//! The beginning of a model's file on a server, in a file of the whole one's size.
 //!
 //! A model's sizes and formats are in the first megabytes of its file. The rest is left a hole,
 //! which reads as zeros and takes no room on the disk.
 
 use crate::exit::{Code, Failure, Outcome};
-use crate::hub;
 use dram_runtime::model::{Gguf, Map, Tensor};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -20,20 +19,8 @@ const MAX_STEPS: u64 = 5;
 /// Longer than any model's file.
 const MAX_BYTES: u64 = 1 << 44;
 
-/// A folder with the begin of a model's file, deleted when this is dropped.
-pub(crate) struct Begin(PathBuf);
-
-/// The address of a model that is not here: itself, or that of a name of the hub.
-///
-/// # Errors
-///
-/// As [`hub::address`].
-pub(crate) fn address(model: &str) -> Outcome<Option<String>> {
-    match ["http://", "https://"].iter().any(|scheme| model.starts_with(scheme)) {
-        true => Ok(Some(model.into())),
-        false => hub::address(model),
-    }
-}
+/// A folder with the beginning of a model's file, deleted when this is dropped.
+pub(crate) struct Beginning(PathBuf);
 
 /// A short text on a server.
 ///
@@ -68,10 +55,10 @@ fn starting(error: io::Error) -> Failure {
     Failure::new(Code::Runtime, message)
 }
 
-impl Begin {
+impl Beginning {
     /// The file.
     pub(crate) fn path(&self) -> PathBuf {
-        self.0.join("begin.gguf")
+        self.0.join("beginning.gguf")
     }
 
     /// Downloads as much of a file as tells what the model is, and no more than 15 MiB.
@@ -81,22 +68,22 @@ impl Begin {
     /// If `curl` is missing, the server cannot be reached, has no such file or does not send parts
     /// of files, or the file is not a model's.
     pub(crate) fn fetch(address: &str) -> Outcome<Self> {
-        let begin = Self::new().map_err(storing)?;
-        let mut file = File::create(begin.path()).map_err(storing)?;
+        let beginning = Self::new().map_err(storing)?;
+        let mut file = File::create(beginning.path()).map_err(storing)?;
         let (mut fetched, mut reason) = (0, None);
         for _ in 0..MAX_STEPS {
-            let (bytes, size) = begin.download(address, fetched..fetched + STEP_BYTES)?;
+            let (bytes, size) = beginning.download(address, fetched..fetched + STEP_BYTES)?;
             file.write_all(&bytes).map_err(storing)?;
             fetched += bytes.len() as u64;
             file.set_len(size.max(fetched)).map_err(storing)?;
-            match begin.places() {
+            match beginning.places() {
                 Ok((start, factors)) if start <= fetched => {
                     if factors.end > fetched {
-                        let (bytes, _) = begin.download(address, factors.clone())?;
+                        let (bytes, _) = beginning.download(address, factors.clone())?;
                         file.seek(SeekFrom::Start(factors.start)).map_err(storing)?;
                         file.write_all(&bytes).map_err(storing)?;
                     }
-                    return Ok(begin);
+                    return Ok(beginning);
                 }
                 outcome => reason = outcome.err(),
             }
@@ -110,7 +97,7 @@ impl Begin {
 
     /// A folder of this user alone: others may write beside it.
     fn new() -> io::Result<Self> {
-        let folder = env::temp_dir().join(format!("dram-begin-{}", process::id()));
+        let folder = env::temp_dir().join(format!("dram-beginning-{}", process::id()));
         let _ = fs::remove_dir_all(&folder);
         DirBuilder::new().mode(0o700).create(&folder)?;
         Ok(Self(folder))
@@ -148,9 +135,9 @@ impl Begin {
         let map = Map::open(&self.path())?;
         let parts = [&*map];
         let gguf = Gguf::join(&parts)?;
-        let begin = map.as_ptr().addr();
+        let base = map.as_ptr().addr();
         let place = |tensor: Tensor<'_>| {
-            let start = tensor.bytes().as_ptr().addr() - begin;
+            let start = tensor.bytes().as_ptr().addr() - base;
             start as u64..(start + tensor.bytes().len()) as u64
         };
         let start = gguf.tensors().map(|tensor| place(tensor).start).min();
@@ -162,7 +149,7 @@ impl Begin {
     }
 }
 
-impl Drop for Begin {
+impl Drop for Beginning {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }

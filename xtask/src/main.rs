@@ -8,6 +8,8 @@ mod budget;
 mod check;
 mod count;
 mod deb;
+#[path = "../../cli/src/demo.rs"]
+mod demo;
 mod deploy;
 mod emulate;
 mod fetch;
