@@ -3,14 +3,14 @@
 use crate::median::{median, range};
 use crate::record::{self, MACHINE, Measurement, READ, values};
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What the command line asks for.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Tables that `versus` has written, in the order of the rows
-    #[arg(required = true)]
-    records: Vec<PathBuf>,
+    /// Tables that `versus` has written, in the order of the rows; FILE:TEST,TEST shows these tests alone
+    #[arg(required = true, value_name = "FILE[:TEST,...]")]
+    records: Vec<String>,
 }
 
 const HEAD: &str = "\
@@ -20,9 +20,11 @@ const HEAD: &str = "\
 /// Prints Markdown.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     println!("{HEAD}");
-    for path in &arguments.records {
+    for record in &arguments.records {
+        let (path, tests) = record.split_once(':').unwrap_or((record, ""));
+        let (path, tests) = (Path::new(path), tests.split_terminator(',').collect::<Vec<_>>());
         let measurements = record::read(path)?;
-        for row in rows(&name(path), &measurements) {
+        for row in rows(&name(path), &measurements, &tests) {
             println!("{row}");
         }
     }
@@ -35,11 +37,12 @@ fn name(path: &Path) -> String {
     stem.split_once("Z-").map_or(&*stem, |(_, name)| name).to_owned()
 }
 
-/// A row for each test that both programs ran, and one of the memory.
-fn rows(name: &str, measurements: &[Measurement]) -> Vec<String> {
+/// A row for each test of `only` that both programs ran; if it is empty, of all tests and the memory.
+fn rows(name: &str, measurements: &[Measurement], only: &[&str]) -> Vec<String> {
     let mut tests: Vec<(&str, &str)> = Vec::new();
     for Measurement { program, test, unit, .. } in measurements {
         let told = matches!(&**unit, "tokens/s" | "ms") && program != MACHINE;
+        let told = told && (only.is_empty() || only.contains(&&**test));
         if told && !tests.contains(&(test, unit)) {
             tests.push((test, unit));
         }
@@ -59,7 +62,7 @@ fn rows(name: &str, measurements: &[Measurement]) -> Vec<String> {
     let (least, most) = range(&read);
     let memory =
         format!("| {name} | memory, GB/s | {:.1} | | | {least:.1} to {most:.1} |", median(&read));
-    rows.chain([memory]).collect()
+    rows.chain(only.is_empty().then_some(memory)).collect()
 }
 
 #[cfg(test)]
@@ -82,12 +85,14 @@ mod tests {
             of("dram", "alone", 0, 1.0, "tokens/s"),
         ];
         assert_eq!(
-            rows("r1", &record),
+            rows("r1", &record, &[]),
             [
                 "| r1 | tg64, tokens/s | 29.0 | 15.0 | 1.93 | 1.50 to 2.80 |",
                 "| r1 | memory, GB/s | 30.0 | | | 30.0 to 30.0 |",
             ]
         );
+        assert_eq!(rows("r1", &record, &["tg64"]).len(), 1);
+        assert!(rows("r1", &record, &["pp512"]).is_empty());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The boards' files: each is valid and complete, and the README's table is made of them.
+//! The boards' files: each is valid and complete, and the table in `README.md` is made of them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use dram_boards::{Basis, Board, Catalog};
@@ -98,10 +98,10 @@ fn a_bad_file_is_refused_in_one_sentence_that_says_where() {
 
 #[test]
 fn the_readme_has_a_table_of_all_boards() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).expect("README.md has the table's begin");
-    let (table, after) = rest.split_once(END).expect("README.md has the table's end");
+    let (before, rest) = readme.split_once(BEGIN).expect("README.md has the start of the table");
+    let (table, after) = rest.split_once(END).expect("README.md has the end of the table");
     let expected = render(Catalog::builtin().boards());
     if std::env::var_os("DRAM_WRITE").is_some() {
         fs::write(path, [before, BEGIN, &expected, END, after].concat()).unwrap();
