@@ -75,7 +75,7 @@ fn tokens(gguf: &Gguf<'_>, text: &str) -> Result<(Vec<u32>, Option<u32>), Error>
     let mut scratch = vec![0; Encoder::BYTES];
     let mut tokens = Vec::new();
     Encoder::new(&vocab, &mut scratch)?.encode_leading(text, false, |token| tokens.push(token));
-    Ok((tokens, vocab.leading()))
+    Ok((tokens, vocab.bos_to_add()))
 }
 
 /// Adds the second half of a window, except its last position, whose next token is not in it.

@@ -1,5 +1,5 @@
 //! Model files of the exact shapes and formats that people download, with random weights: as fast
-//! or slow to run as the real ones, and made in seconds where those cannot be had.
+//! or slow to run as the real ones, and made in seconds where those cannot be downloaded.
 
 mod describe;
 mod header;
@@ -205,7 +205,7 @@ mod tests {
             let mut memory = vec![0; Vocab::bytes(&gguf).unwrap()];
             let vocab = Vocab::new(&gguf, &mut memory).unwrap();
             assert!(vocab.is_r1(), "{name}");
-            assert_eq!(vocab.leading(), vocab.find("<｜begin▁of▁sentence｜>"), "{name}");
+            assert_eq!(vocab.bos_to_add(), vocab.find("<｜begin▁of▁sentence｜>"), "{name}");
         }
     }
 

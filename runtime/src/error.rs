@@ -57,8 +57,15 @@ pub enum Error {
         what: &'static str,
         /// Bytes it needs.
         needed: usize,
-        /// Bytes there are; `None` where only the system knows.
+        /// Bytes that the caller brought; `None` where the system was asked for them.
         available: Option<usize>,
+    },
+    /// The caller brought fewer slots than the model has layers.
+    Slots {
+        /// Layers of the model.
+        needed: usize,
+        /// Slots that the caller brought.
+        given: usize,
     },
     /// A path does not lead to a file that can be read.
     #[cfg(feature = "std")]
@@ -105,6 +112,7 @@ impl Error {
             Self::Text(TextFault::Long { .. }) | Self::Session(_) => Kind::Runtime,
             Self::Text(_) => Kind::BadFile,
             Self::NoRoom { .. } => Kind::NoRoom,
+            Self::Slots { .. } => Kind::Runtime,
             #[cfg(feature = "std")]
             Self::Path(_) => Kind::Missing,
             #[cfg(feature = "std")]
@@ -154,7 +162,10 @@ impl fmt::Display for Error {
             }
             Self::Session(fault) => fault.fmt(f),
             Self::NoRoom { what, needed, available: Some(available) } => {
-                write!(f, "{what} needs {needed} bytes of memory, {available} are available")
+                write!(f, "{what} needs {needed} bytes of memory and was given {available}")
+            }
+            Self::Slots { needed, given } => {
+                write!(f, "a model of {needed} layers needs as many slots and was given {given}")
             }
             Self::NoRoom { what, needed, available: None } => {
                 write!(f, "{what} needs {needed} bytes of memory, which the system does not have")

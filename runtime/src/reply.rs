@@ -277,7 +277,7 @@ impl<R: Request, O: Output> Reply<R, O> {
             Ok(token) => token,
             Err(fault) => return self.end(FinishReason::Failed(fault)),
         };
-        if vocab.ends().contains(&token) {
+        if vocab.stop_tokens().contains(&token) {
             return self.end(FinishReason::Stop(token));
         }
         let logprobs =

@@ -88,7 +88,7 @@ pub struct Scratch<'a> {
 impl<'a> Scratch<'a> {
     /// Bytes of memory for a model with that many tokens.
     pub fn bytes(tokens: usize) -> usize {
-        let mut arena = Arena::measuring();
+        let mut arena = Arena::measuring("sampling");
         let taken = Self::carve(tokens, &mut arena);
         taken.map_or(usize::MAX, |_| arena.bytes())
     }
@@ -104,7 +104,8 @@ impl<'a> Scratch<'a> {
     ///
     /// [`Error::NoRoom`] if there is less.
     pub fn new(tokens: usize, memory: &'a mut [u8]) -> Result<Self, Error> {
-        let scratch = Self::carve(tokens, &mut Arena::new(memory))?;
+        let mut arena = Arena::new("sampling", memory, Self::bytes(tokens))?;
+        let scratch = Self::carve(tokens, &mut arena)?;
         scratch.counts.fill(0);
         Ok(scratch)
     }

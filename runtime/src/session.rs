@@ -70,7 +70,7 @@ impl<'a> Plan<'a> {
     ///
     /// As [`Limits::fit`]; [`Error::NoRoom`] if no machine could address it.
     pub fn bytes(&self, limits: &Limits) -> Result<usize, Error> {
-        let mut arena = Arena::measuring();
+        let mut arena = Arena::measuring("a session");
         carve(self, &limits.fit(&self.config)?, &mut arena)?;
         Ok(arena.bytes())
     }
@@ -101,7 +101,8 @@ impl<'a> Session<'a> {
         memory: &'a mut [u8],
     ) -> Result<Self, Error> {
         let limits = limits.fit(&plan.config)?;
-        let (pages, state, workers) = carve(plan, &limits, &mut Arena::new(memory))?;
+        let mut arena = Arena::new("a session", memory, plan.bytes(&limits)?)?;
+        let (pages, state, workers) = carve(plan, &limits, &mut arena)?;
         let pool = Pool::new(limits.threads);
         let threads = [limits.threads; 2];
         Ok(Self {

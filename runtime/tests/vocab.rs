@@ -304,13 +304,13 @@ fn marks_and_padding_decode_to_nothing_but_thoughts_show() {
 fn a_reply_ends_where_another_turn_would_start() {
     with(&r1_qwen(), |encoder| {
         assert!(encoder.vocab().is_r1());
-        assert_eq!(encoder.vocab().ends(), [151643, 151646, 151644, 151645]);
+        assert_eq!(encoder.vocab().stop_tokens(), [151643, 151646, 151644, 151645]);
     });
     with(&fetched::bytes("SmolLM2-135M-Instruct.Q4_1.gguf"), |encoder| {
         let vocab = encoder.vocab();
         assert!(!vocab.is_r1());
-        assert_eq!(vocab.ends(), [2, 0]);
-        assert_eq!((vocab.bos(), vocab.eos(), vocab.leading()), (Some(1), Some(2), None));
+        assert_eq!(vocab.stop_tokens(), [2, 0]);
+        assert_eq!((vocab.bos(), vocab.eos(), vocab.bos_to_add()), (Some(1), Some(2), None));
         assert_eq!((vocab.len(), vocab.text(504)), (49152, Some("The".as_bytes())));
     });
 }

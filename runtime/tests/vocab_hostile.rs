@@ -7,7 +7,7 @@ mod words;
 
 use build::{ARRAY, F32, File, I32, Random, TEXT, U8, array, string};
 use dram_runtime::model::Gguf;
-use dram_runtime::text::{Kind, Pre, Vocab};
+use dram_runtime::text::{Kind, PreTokenizer, Vocab};
 use words::{CONTROL, NORMAL, UNUSED, USER_DEFINED, Words, decode, encode, with};
 
 /// What is wrong with the vocabulary in a file.
@@ -87,7 +87,7 @@ fn a_file_that_does_not_say_how_to_cut_words_is_read_with_a_warning() {
     let mut words = plain();
     words.pre = None;
     with(&words.file(), |encoder| {
-        assert_eq!(encoder.vocab().pre(), Pre::Gpt2);
+        assert_eq!(encoder.vocab().pre_tokenizer(), PreTokenizer::Gpt2);
         assert!(encoder.vocab().warning().unwrap().contains("tokenizer.ggml.pre"));
         assert_eq!(encode(encoder, "abc", false), [257]);
     });

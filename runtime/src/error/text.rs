@@ -1,7 +1,7 @@
 //! What is wrong with a vocabulary or a text.
 
 use super::name::Name;
-use crate::text::Pre;
+use crate::text::PreTokenizer;
 use core::fmt;
 
 /// What is wrong with a vocabulary or a text.
@@ -11,7 +11,7 @@ pub enum TextFault {
     /// The vocabulary is of a kind that is not read.
     Model(Name),
     /// The way to cut text into words is not known.
-    Pre(Name),
+    PreTokenizer(Name),
     /// The vocabulary has impossibly many entries.
     Many {
         /// "tokens" or "merges".
@@ -47,9 +47,9 @@ impl fmt::Display for TextFault {
                 "key \"tokenizer.ggml.model\": is \"{found}\", must be \"gpt2\" (byte-level BPE); \
                  other vocabularies are not read"
             ),
-            Self::Pre(found) => {
+            Self::PreTokenizer(found) => {
                 write!(f, "key \"tokenizer.ggml.pre\": is \"{found}\", must be one of")?;
-                Pre::NAMES.iter().try_for_each(|(name, _)| write!(f, " {name}"))?;
+                PreTokenizer::NAMES.iter().try_for_each(|(name, _)| write!(f, " {name}"))?;
                 f.write_str("; convert the model again, or use a newer version of this program")
             }
             Self::Many { what, found, most } => {

@@ -68,15 +68,11 @@ impl<'a> Plan<'a> {
     /// # Errors
     ///
     /// As [`Config::read`]; an [`Error::Tensor`] that names the first tensor that is missing or
-    /// has the wrong shape; [`Error::NoRoom`] if there are fewer `slots` than layers.
+    /// has the wrong shape; [`Error::Slots`] if there are fewer `slots` than layers.
     pub fn new(gguf: &Gguf<'a>, slots: &'a mut [Slot<'a>]) -> Result<Self, Error> {
         let config = Config::read(gguf)?;
-        let available = Some(slots.len());
-        let slots = slots.get_mut(..config.layers).ok_or(Error::NoRoom {
-            what: "the plan's layers, in slots,",
-            needed: config.layers,
-            available,
-        })?;
+        let (needed, given) = (config.layers, slots.len());
+        let slots = slots.get_mut(..needed).ok_or(Error::Slots { needed, given })?;
         for (i, slot) in slots.iter_mut().enumerate() {
             *slot = Some(layer(gguf, &config, i)?);
         }

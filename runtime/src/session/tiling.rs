@@ -22,7 +22,8 @@ pub struct Tiling<'a> {
     pub room: &'a mut [u8],
     /// A slot for each layer.
     pub layers: &'a mut [Slot<'a>],
-    /// Called with bytes of the model that are not read again, or hardly ever; some several times.
+    /// Called with bytes of the model that will hardly be read again, if at all; the same bytes may be
+    /// passed more than once.
     pub release: &'a (dyn Fn(&[u8]) + Sync),
 }
 
@@ -46,7 +47,7 @@ impl Plan<'_> {
     ///
     /// [`Error::NoRoom`] if no machine could address them.
     pub fn tile_bytes(&self) -> Result<usize, Error> {
-        let mut arena = Arena::measuring();
+        let mut arena = Arena::measuring("the model in tiles");
         for i in 0..self.config.layers {
             let mut layer = *self.layer(i);
             for x in vectors(&mut layer) {
@@ -69,19 +70,15 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoRoom`] if the room or the slots are too few.
+    /// [`Error::NoRoom`] if the room is too small; [`Error::Slots`] if there are fewer slots than layers.
     pub fn arrange_in(&mut self, tiling: Tiling<'a>) -> Result<(), Error> {
-        let missing = |what, needed, found| Error::NoRoom { what, needed, available: Some(found) };
         let Tiling { room, layers, release } = tiling;
-        let (needed, slots) = (self.plan.tile_bytes()?, self.plan.config.layers);
-        if room.len() < needed {
-            return Err(missing("the model in tiles", needed, room.len()));
-        }
-        if layers.len() < slots {
-            return Err(missing("the layers in tiles, in slots,", slots, layers.len()));
+        let room = Arena::new("the model in tiles", room, self.plan.tile_bytes()?)?;
+        let (needed, given) = (self.plan.config.layers, layers.len());
+        if given < needed {
+            return Err(Error::Slots { needed, given });
         }
         layers.fill(None);
-        let room = Arena::new(room);
         let tiled = Tiled { room, layers, release, arranged: 0, head: None, is_new: true };
         self.tiled = Some(tiled);
         Ok(())

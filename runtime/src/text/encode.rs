@@ -4,8 +4,14 @@ use super::bpe::{NONE, Word};
 use super::chat::{Chat, Message};
 use super::split::Channel;
 use super::vocab::{Kind, Vocab};
+use crate::arena::Arena;
 use crate::error::{Error, TextFault};
 use core::ops::Range;
+
+/// Bytes of scratch to merge a word of so many bytes.
+const fn scratch_bytes(word: usize) -> usize {
+    word * Word::NUMBERS_PER_BYTE * size_of::<u32>() + Arena::SLACK
+}
 
 /// Turns text into tokens: a vocabulary and the scratch to merge one word.
 ///
@@ -17,7 +23,7 @@ pub struct Encoder<'a> {
 
 impl<'a> Encoder<'a> {
     /// Bytes of scratch that merge words of up to [`LONGEST_WORD`](Self::LONGEST_WORD) bytes.
-    pub const BYTES: usize = Self::LONGEST_WORD * Word::NUMBERS_PER_BYTE * 4 + 3;
+    pub const BYTES: usize = scratch_bytes(Self::LONGEST_WORD);
 
     /// Bytes of the longest word that [`BYTES`](Self::BYTES) of scratch merge as a whole; a longer
     /// word (a run of letters without any space) is cut, which changes tokens at the cut only.
@@ -29,13 +35,8 @@ impl<'a> Encoder<'a> {
     ///
     /// If the scratch does not even hold a word of 16 bytes.
     pub fn new(vocab: &'a Vocab<'a>, memory: &'a mut [u8]) -> Result<Self, Error> {
-        let available = memory.len();
-        let word = Word::new(bytemuck::pod_align_to_mut::<u8, u32>(memory).1);
-        if word.cap() < 16 {
-            let (what, needed) = ("encoding text", 16 * Word::NUMBERS_PER_BYTE * 4 + 3);
-            return Err(Error::NoRoom { what, needed, available: Some(available) });
-        }
-        Ok(Self { vocab, word })
+        let memory = Arena::new("encoding text", memory, scratch_bytes(16))?;
+        Ok(Self { vocab, word: Word::new(memory.rest()) })
     }
 
     /// The vocabulary.
@@ -128,7 +129,7 @@ impl<'a> Encoder<'a> {
 
     /// Passes on the token before every text, if the model wants it and the text lacks it.
     pub(crate) fn lead(&self, text: &str, special: bool, sink: &mut impl FnMut(u32)) {
-        if let Some(id) = self.vocab.leading() {
+        if let Some(id) = self.vocab.bos_to_add() {
             let start = self.vocab.text(id).unwrap_or_default();
             if !(special && text.as_bytes().starts_with(start)) {
                 sink(id);
@@ -139,7 +140,7 @@ impl<'a> Encoder<'a> {
     /// Text without special tokens.
     fn words(&mut self, mut text: &str, sink: &mut impl FnMut(u32)) {
         while !text.is_empty() {
-            let (word, rest) = text.split_at(self.vocab.pre().word(text));
+            let (word, rest) = text.split_at(self.vocab.pre_tokenizer().word(text));
             match self.vocab.whole(word) {
                 Some(id) => sink(id),
                 None => self.merge(word, sink),

@@ -1,11 +1,12 @@
 //! What a model's file says about its vocabulary, checked.
 
-use super::bpe;
-use super::pre::Pre;
+use super::bpe::{self, NONE};
+use super::pre_tokenizer::PreTokenizer;
 use super::special::Specials;
 use super::split::{CLOSE, OPEN};
 use super::texts::Texts;
 use super::vocab::Kind;
+use crate::arena::Arena;
 use crate::error::{Error, KeyFault, Name, TextFault};
 use crate::model::{Array, Gguf, Number, Type};
 
@@ -22,7 +23,7 @@ pub(crate) struct Source<'a> {
     pub(crate) tokens: Array<'a>,
     pub(crate) kinds: Option<Array<'a>>,
     merges: Array<'a>,
-    pub(crate) pre: Option<Pre>,
+    pub(crate) pre_tokenizer: Option<PreTokenizer>,
 }
 
 impl<'a> Source<'a> {
@@ -32,8 +33,9 @@ impl<'a> Source<'a> {
             return Err(Error::Text(TextFault::Model(Name::of(model))));
         }
         let pre: Option<&str> = gguf.find("tokenizer.ggml.pre")?;
-        let unknown = |name| Error::Text(TextFault::Pre(Name::of(name)));
-        let pre = pre.map(|name| Pre::named(name).ok_or_else(|| unknown(name))).transpose()?;
+        let unknown = |name| Error::Text(TextFault::PreTokenizer(Name::of(name)));
+        let pre_tokenizer =
+            pre.map(|name| PreTokenizer::named(name).ok_or_else(|| unknown(name))).transpose()?;
         let tokens = texts(gguf, TOKENS, "tokens", TOKENS_MAX)?;
         if tokens.is_empty() {
             return Err(Error::key(TOKENS, KeyFault::Length { found: 0, must: 1 }));
@@ -43,7 +45,7 @@ impl<'a> Source<'a> {
             check_kinds(kinds, tokens.len())?;
         }
         let merges = texts(gguf, MERGES, "merges", MERGES_MAX)?;
-        Ok(Self { tokens, kinds, merges, pre })
+        Ok(Self { tokens, kinds, merges, pre_tokenizer })
     }
 
     pub(crate) fn sizes(&self) -> Sizes {
@@ -176,31 +178,56 @@ fn is_padding(text: &[u8]) -> bool {
     number.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
 }
 
-/// Lengths of the tables, in numbers of 32 bits.
+/// Lengths of the tables.
 pub(crate) struct Sizes {
-    pub(crate) tokens: usize,
-    pub(crate) id_slots: usize,
-    pub(crate) merges: usize,
-    pub(crate) merge_slots: usize,
+    tokens: usize,
+    id_slots: usize,
+    merges: usize,
+    merge_slots: usize,
     specials: usize,
 }
 
+/// The tables of a vocabulary, to be filled.
+pub(crate) struct Tables<'a> {
+    /// Where each token's text lies.
+    pub(crate) starts: &'a mut [u32],
+    /// For [`Texts`]: which token a text is.
+    pub(crate) ids: &'a mut [u32],
+    /// For [`Merges`](bpe::Merges), with `ranks`.
+    pub(crate) merges: &'a mut [[u32; 3]],
+    pub(crate) ranks: &'a mut [u32],
+    /// The token of each byte.
+    pub(crate) bytes: &'a mut [u32],
+    pub(crate) specials: &'a mut [u32],
+}
+
 impl Sizes {
-    pub(crate) fn numbers(&self) -> Result<usize, Error> {
-        let parts = [
-            Some(self.tokens),
-            Some(self.id_slots),
-            self.merges.checked_mul(3),
-            Some(self.merge_slots),
-            Some(256),
-            Some(self.specials),
-        ];
-        let sum = parts.into_iter().try_fold(0usize, |sum, part| sum.checked_add(part?));
-        sum.ok_or(Error::NoRoom { what: "the vocabulary", needed: usize::MAX, available: None })
+    /// Bytes of all tables.
+    pub(crate) fn bytes(&self) -> Result<usize, Error> {
+        let mut arena = Arena::measuring(WHAT);
+        self.carve(&mut arena)?;
+        Ok(arena.bytes())
     }
 
-    /// With room to start at a multiple of 4.
-    pub(crate) fn bytes(&self) -> Result<usize, Error> {
-        Ok(self.numbers()? * 4 + 3)
+    /// Takes the tables from `memory`; no text, merge or rank is entered yet.
+    pub(crate) fn tables<'a>(&self, memory: &'a mut [u8]) -> Result<Tables<'a>, Error> {
+        let tables = self.carve(&mut Arena::new(WHAT, memory, self.bytes()?)?)?;
+        for table in [&mut *tables.ids, &mut *tables.ranks, tables.merges.as_flattened_mut()] {
+            table.fill(NONE);
+        }
+        Ok(tables)
+    }
+
+    fn carve<'a>(&self, arena: &mut Arena<'a>) -> Result<Tables<'a>, Error> {
+        Ok(Tables {
+            starts: arena.take(self.tokens)?,
+            ids: arena.take(self.id_slots)?,
+            merges: arena.take(self.merges)?,
+            ranks: arena.take(self.merge_slots)?,
+            bytes: arena.take(256)?,
+            specials: arena.take(self.specials)?,
+        })
     }
 }
+
+const WHAT: &str = "the vocabulary";

@@ -71,7 +71,8 @@ impl<'s> Template<'s> {
 
     /// Renders a conversation up to where the next reply starts.
     ///
-    /// `think` is the template's `enable_thinking`. The model's earlier thoughts are left out.
+    /// `think` is the template's `enable_thinking`. The model's earlier thoughts are left out, and so are
+    /// U+FDD0 and U+FDD1 wherever a message has them: these noncharacters mark its content here.
     ///
     /// # Errors
     ///
@@ -133,7 +134,8 @@ fn message(message: &Message<'_>) -> Value {
     context! { role => message.role.name(), content => mark(&clean(message)) }
 }
 
-/// What a message says, without the characters that mark it.
+/// What a message says, without the characters that mark contents: U+FDD0 and U+FDD1, which Unicode
+/// reserves for a program's own use, are deleted from what a user wrote.
 fn clean(message: &Message<'_>) -> String {
     message.without_thought().replace([START, END], "")
 }

@@ -1,8 +1,8 @@
 //! The vocabulary of a model: byte-level BPE as GGUF files carry it.
 
 use super::bpe::{Merges, NONE};
-use super::pre::Pre;
-use super::source::{Source, kind};
+use super::pre_tokenizer::PreTokenizer;
+use super::source::{Source, Tables, kind};
 use super::special::Specials;
 use super::texts::{Texts, encoded};
 use super::unicode::byte_of_char;
@@ -36,12 +36,12 @@ pub struct Vocab<'a> {
     /// The token of each single byte, or [`NONE`].
     bytes: &'a [u32],
     specials: Specials<'a>,
-    pre: Pre,
-    pre_is_guessed: bool,
+    pre_tokenizer: PreTokenizer,
+    pre_tokenizer_is_guessed: bool,
     bos: Option<u32>,
     eos: Option<u32>,
     add_bos: bool,
-    ends: Ends,
+    stop_tokens: StopTokens,
 }
 
 impl<'a> Vocab<'a> {
@@ -65,23 +65,11 @@ impl<'a> Vocab<'a> {
     /// names the key.
     pub fn new(gguf: &Gguf<'a>, memory: &'a mut [u8]) -> Result<Self, Error> {
         let source = Source::new(gguf)?;
-        let sizes = source.sizes();
-        let available = memory.len();
-        let (_, numbers, _) = bytemuck::pod_align_to_mut::<u8, u32>(memory);
-        let Some(numbers) = numbers.get_mut(..sizes.numbers()?) else {
-            let (what, needed) = ("the vocabulary", sizes.bytes()?);
-            return Err(Error::NoRoom { what, needed, available: Some(available) });
-        };
-        numbers.fill(NONE);
-        let (starts, numbers) = numbers.split_at_mut(sizes.tokens);
-        let (ids, numbers) = numbers.split_at_mut(sizes.id_slots);
-        let (rows, numbers) = numbers.split_at_mut(sizes.merges * 3);
-        let (ranks, numbers) = numbers.split_at_mut(sizes.merge_slots);
-        let (bytes, specials) = numbers.split_at_mut(256);
+        let Tables { starts, ids, merges, ranks, bytes, specials } =
+            source.sizes().tables(memory)?;
         source.fill_starts(starts)?;
         let texts = Texts::new(source.tokens, starts, ids)?;
-        let rows = rows.as_chunks_mut().0;
-        source.fill_merges(&texts, rows, ranks)?;
+        source.fill_merges(&texts, merges, ranks)?;
         for (byte, id) in (0..=255).zip(&mut *bytes) {
             let found = texts.find(encoded(&[byte]));
             *id = found.filter(|&id| source.is_text(&texts, id)).unwrap_or(NONE);
@@ -90,19 +78,19 @@ impl<'a> Vocab<'a> {
         let mut vocab = Self {
             texts,
             kinds: source.kinds,
-            merges: Merges::new(rows, ranks),
+            merges: Merges::new(merges, ranks),
             bytes,
             specials: Specials::new(texts, specials),
-            pre: source.pre.unwrap_or(Pre::Gpt2),
-            pre_is_guessed: source.pre.is_none(),
+            pre_tokenizer: source.pre_tokenizer.unwrap_or(PreTokenizer::Gpt2),
+            pre_tokenizer_is_guessed: source.pre_tokenizer.is_none(),
             bos: source.special_id(gguf, "tokenizer.ggml.bos_token_id")?,
             eos: source.special_id(gguf, "tokenizer.ggml.eos_token_id")?,
             add_bos: gguf
                 .find("tokenizer.ggml.add_bos_token")?
-                .unwrap_or(source.pre == Some(Pre::Llama3)),
-            ends: Ends::default(),
+                .unwrap_or(source.pre_tokenizer == Some(PreTokenizer::Llama3)),
+            stop_tokens: StopTokens::default(),
         };
-        vocab.ends = vocab.find_ends(gguf, &source)?;
+        vocab.stop_tokens = vocab.find_stop_tokens(gguf, &source)?;
         Ok(vocab)
     }
 
@@ -132,7 +120,7 @@ impl<'a> Vocab<'a> {
     pub fn kind(&self, id: u32) -> Kind {
         let Some(text) = self.texts.get(id) else { return Kind::Unused };
         let kind = kind(self.kinds, id, text);
-        if kind != Kind::Unused && self.ends.contains(id) { Kind::Control } else { kind }
+        if kind != Kind::Unused && self.stop_tokens.contains(id) { Kind::Control } else { kind }
     }
 
     /// The bytes a token stands for in text; none for marks that are not shown.
@@ -165,13 +153,13 @@ impl<'a> Vocab<'a> {
     }
 
     /// The token to put before a text that does not start with it, if the model wants that.
-    pub fn leading(&self) -> Option<u32> {
+    pub fn bos_to_add(&self) -> Option<u32> {
         self.bos.filter(|_| self.add_bos)
     }
 
     /// The tokens at which a reply is over; of an R1 also those that start another turn.
-    pub fn ends(&self) -> &[u32] {
-        self.ends.ids()
+    pub fn stop_tokens(&self) -> &[u32] {
+        self.stop_tokens.ids()
     }
 
     /// Whether this is the vocabulary of a DeepSeek R1 or one of its distills.
@@ -181,15 +169,15 @@ impl<'a> Vocab<'a> {
 
     /// What a user should know about this vocabulary.
     pub fn warning(&self) -> Option<&'static str> {
-        self.pre_is_guessed.then_some(
+        self.pre_tokenizer_is_guessed.then_some(
             "the file does not say how text is cut into words (tokenizer.ggml.pre), so it is cut \
              as for GPT-2; answers may be worse; get a newer file of this model",
         )
     }
 
     /// How text is cut into words.
-    pub fn pre(&self) -> Pre {
-        self.pre
+    pub fn pre_tokenizer(&self) -> PreTokenizer {
+        self.pre_tokenizer
     }
 
     pub(crate) fn merges(&self) -> &Merges<'a> {
@@ -207,28 +195,28 @@ impl<'a> Vocab<'a> {
 
     /// The token that is a whole word, where the model was trained to take it without merging.
     pub(crate) fn whole(&self, word: &str) -> Option<u32> {
-        if self.pre != Pre::Llama3 {
+        if self.pre_tokenizer != PreTokenizer::Llama3 {
             return None;
         }
         let id = self.texts.find(encoded(word.as_bytes()))?;
         matches!(self.kind(id), Kind::Normal | Kind::UserDefined).then_some(id)
     }
 
-    fn find_ends(&self, gguf: &Gguf<'a>, source: &Source<'a>) -> Result<Ends, Error> {
-        let mut ends = Ends::default();
-        ends.push(self.eos);
-        ends.push(source.special_id(gguf, "tokenizer.ggml.eot_token_id")?);
-        ends.push(source.special_id(gguf, "tokenizer.ggml.eom_token_id")?);
-        let r1 = if self.is_r1() { &END_TEXTS[..] } else { &END_TEXTS[..END_TEXTS.len() - 3] };
+    fn find_stop_tokens(&self, gguf: &Gguf<'a>, source: &Source<'a>) -> Result<StopTokens, Error> {
+        let mut tokens = StopTokens::default();
+        tokens.push(self.eos);
+        tokens.push(source.special_id(gguf, "tokenizer.ggml.eot_token_id")?);
+        tokens.push(source.special_id(gguf, "tokenizer.ggml.eom_token_id")?);
+        let r1 = if self.is_r1() { &STOP_TEXTS[..] } else { &STOP_TEXTS[..STOP_TEXTS.len() - 3] };
         for text in r1 {
-            ends.push(self.find(text).filter(|&id| !source.is_text(&self.texts, id)));
+            tokens.push(self.find(text).filter(|&id| !source.is_text(&self.texts, id)));
         }
-        Ok(ends)
+        Ok(tokens)
     }
 }
 
 /// Marks that end a turn wherever they exist; the last three end it for R1.
-const END_TEXTS: [&str; 10] = [
+const STOP_TEXTS: [&str; 10] = [
     "<|im_end|>",
     "<|eot_id|>",
     "<|eom_id|>",
@@ -243,12 +231,12 @@ const END_TEXTS: [&str; 10] = [
 
 /// The ids at which a reply is over: three from keys, the others by their texts.
 #[derive(Clone, Copy, Default)]
-struct Ends {
-    ids: [u32; END_TEXTS.len() + 3],
+struct StopTokens {
+    ids: [u32; STOP_TEXTS.len() + 3],
     len: usize,
 }
 
-impl Ends {
+impl StopTokens {
     fn push(&mut self, id: Option<u32>) {
         if let Some(id) = id.filter(|&id| !self.contains(id)) {
             self.ids[self.len] = id;

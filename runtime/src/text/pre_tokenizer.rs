@@ -1,4 +1,4 @@
-//! Pre-tokenizers: cutting text into words before merging, as the model was trained.
+//! PreTokenizer-tokenizers: cutting text into words before merging, as the model was trained.
 //!
 //! Each is a regular expression in its publisher's tokenizer; here it is a scanner by hand,
 //! because the patterns look ahead (`\s+(?!\S)`) and must run in time linear in the text.
@@ -7,7 +7,7 @@ use super::unicode::{Class, class};
 
 /// A way to cut text into words, named by `tokenizer.ggml.pre`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pre {
+pub enum PreTokenizer {
     /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
     Gpt2,
     /// First each `\p{N}` alone, then what lies between as GPT-2 does.
@@ -19,7 +19,7 @@ pub enum Pre {
     Qwen2,
 }
 
-impl Pre {
+impl PreTokenizer {
     /// The names that files use.
     pub const NAMES: [(&'static str, Self); 9] = [
         ("qwen2", Self::Qwen2),
@@ -149,7 +149,7 @@ mod tests {
     extern crate std;
     use std::vec::Vec;
 
-    fn words(pre: Pre, mut text: &str) -> Vec<&str> {
+    fn words(pre: PreTokenizer, mut text: &str) -> Vec<&str> {
         let mut words = Vec::new();
         while !text.is_empty() {
             let (word, rest) = text.split_at(pre.word(text));
@@ -161,32 +161,32 @@ mod tests {
 
     #[test]
     fn spaces_before_a_word_leave_one_to_it() {
-        assert_eq!(words(Pre::Gpt2, "a   b  "), ["a", "  ", " b", "  "]);
-        assert_eq!(words(Pre::Qwen2, "a   b  "), ["a", "  ", " b", "  "]);
-        assert_eq!(words(Pre::Gpt2, "a\t\tb"), ["a", "\t", "\t", "b"]);
-        assert_eq!(words(Pre::Qwen2, "a\t\tb"), ["a", "\t", "\tb"]);
+        assert_eq!(words(PreTokenizer::Gpt2, "a   b  "), ["a", "  ", " b", "  "]);
+        assert_eq!(words(PreTokenizer::Qwen2, "a   b  "), ["a", "  ", " b", "  "]);
+        assert_eq!(words(PreTokenizer::Gpt2, "a\t\tb"), ["a", "\t", "\t", "b"]);
+        assert_eq!(words(PreTokenizer::Qwen2, "a\t\tb"), ["a", "\t", "\tb"]);
     }
 
     #[test]
     fn digits_stand_alone_or_by_three_or_together() {
-        assert_eq!(words(Pre::Qwen2, "a 1234"), ["a", " ", "1", "2", "3", "4"]);
-        assert_eq!(words(Pre::Llama3, "a 1234"), ["a", " ", "123", "4"]);
-        assert_eq!(words(Pre::Gpt2, "a 1234"), ["a", " 1234"]);
-        assert_eq!(words(Pre::Smollm, "a  12"), ["a", "  ", "1", "2"]);
+        assert_eq!(words(PreTokenizer::Qwen2, "a 1234"), ["a", " ", "1", "2", "3", "4"]);
+        assert_eq!(words(PreTokenizer::Llama3, "a 1234"), ["a", " ", "123", "4"]);
+        assert_eq!(words(PreTokenizer::Gpt2, "a 1234"), ["a", " 1234"]);
+        assert_eq!(words(PreTokenizer::Smollm, "a  12"), ["a", "  ", "1", "2"]);
     }
 
     #[test]
     fn newlines_close_what_is_before_them() {
-        assert_eq!(words(Pre::Qwen2, "a \n \n  b"), ["a", " \n \n", " ", " b"]);
-        assert_eq!(words(Pre::Qwen2, "!\n\nb"), ["!\n\n", "b"]);
-        assert_eq!(words(Pre::Gpt2, "!\n\nb"), ["!", "\n", "\n", "b"]);
-        assert_eq!(words(Pre::Llama3, "\na"), ["\n", "a"]);
+        assert_eq!(words(PreTokenizer::Qwen2, "a \n \n  b"), ["a", " \n \n", " ", " b"]);
+        assert_eq!(words(PreTokenizer::Qwen2, "!\n\nb"), ["!\n\n", "b"]);
+        assert_eq!(words(PreTokenizer::Gpt2, "!\n\nb"), ["!", "\n", "\n", "b"]);
+        assert_eq!(words(PreTokenizer::Llama3, "\na"), ["\n", "a"]);
     }
 
     #[test]
     fn contractions_ignore_case_where_the_pattern_does() {
-        assert_eq!(words(Pre::Qwen2, "I'LL'ſ'x"), ["I", "'LL", "'ſ", "'x"]);
-        assert_eq!(words(Pre::Gpt2, "I'LL'll"), ["I", "'", "LL", "'ll"]);
-        assert_eq!(words(Pre::Qwen2, "'"), ["'"]);
+        assert_eq!(words(PreTokenizer::Qwen2, "I'LL'ſ'x"), ["I", "'LL", "'ſ", "'x"]);
+        assert_eq!(words(PreTokenizer::Gpt2, "I'LL'll"), ["I", "'", "LL", "'ll"]);
+        assert_eq!(words(PreTokenizer::Qwen2, "'"), ["'"]);
     }
 }
