@@ -68,7 +68,7 @@ fn tokens(case: &Value) -> Result<(Vec<u32>, usize), Failure> {
 }
 
 impl Distance {
-    /// Adds one position, of which the other program gives its likeliest tokens.
+    /// Adds one position, for which the other program gave its likeliest tokens.
     fn add(&mut self, logits: &[f32], top: &[(usize, f64)]) {
         let max = logits.iter().fold(f32::MIN, |a, b| a.max(*b));
         let sum: f64 = logits.iter().map(|x| f64::from(x - max).exp()).sum();

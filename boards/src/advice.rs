@@ -18,7 +18,7 @@ impl Advice {
     }
 }
 
-/// How near to the point where clocks fall a temperature counts as hot.
+/// A temperature counts as hot when it is this near to the point where clocks fall.
 const NEAR_CELSIUS: f64 = 5.0;
 
 /// What to change, the worst first. `kernels` is the table that runs.
@@ -102,7 +102,7 @@ fn offline(machine: &Machine, board: &Board) -> Option<Advice> {
     (offline > 0).then(|| Advice::new(format!("{offline} {verb} switched off"), remedy))
 }
 
-/// Tells where less is left than a small model and its context need.
+/// Warns where less memory is left than a small model and its context need.
 fn memory(machine: &Machine, board: &Board) -> Option<Advice> {
     const SMALL: u64 = 256 << 20;
     let available = machine.memory.available_bytes()?;

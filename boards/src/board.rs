@@ -51,7 +51,7 @@ pub struct Board {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detect {
-    /// Entries of `/proc/device-tree/compatible`, any of which is proof.
+    /// Entries of `/proc/device-tree/compatible`; any one of them is proof.
     #[serde(default)]
     pub compatible: Vec<String>,
     /// Whole words that `/proc/device-tree/model` begins with, for trees with other entries.
@@ -91,13 +91,13 @@ pub struct CoreKind {
 pub struct Bandwidth {
     /// Thousand million bytes a second.
     pub gbytes_per_second: f64,
-    /// How the figure was come by.
+    /// How the figure was obtained.
     pub basis: Basis,
     /// Who measured it, or which memory it follows from.
     pub source: String,
 }
 
-/// How a bandwidth was come by.
+/// How a bandwidth was obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Basis {
@@ -177,8 +177,8 @@ impl Board {
     ///
     /// # Errors
     ///
-    /// If it is not TOML, lacks a key, has one that is unknown or of the wrong type, or says what
-    /// cannot be.
+    /// If it is not TOML, lacks a key, has one that is unknown or of the wrong type, or
+    /// contradicts itself.
     pub fn parse(id: &str, text: &str) -> Result<Self, Error> {
         let board: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
@@ -232,7 +232,7 @@ impl Board {
         self.cores.iter().find(kind).map(|kind| kind.name.as_str())
     }
 
-    /// What cannot be, as a sentence.
+    /// What contradicts itself, as a sentence.
     fn contradiction(&self) -> Option<String> {
         let ascends = |sizes: &[u32]| sizes.windows(2).all(|pair| pair[0] < pair[1]);
         let models: Vec<u32> = self.models.iter().map(|model| model.memory_mib).collect();

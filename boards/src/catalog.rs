@@ -77,7 +77,7 @@ impl Catalog {
     }
 
     /// The boards of `/etc/dram/boards/*.toml` before those built in, which they replace where the
-    /// name of the file is the same. Files that cannot be used are left out and told of.
+    /// name of the file is the same. Files that cannot be used are left out and reported.
     pub fn load(root: &Root) -> (Self, Vec<Error>) {
         let mut errors = Vec::new();
         let mut boards = Vec::new();

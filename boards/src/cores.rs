@@ -12,7 +12,7 @@ const CPU: &str = "/sys/devices/system/cpu";
 /// A core that is online.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Core {
-    /// The kernel's number of it.
+    /// The kernel's number for it.
     pub cpu: usize,
     /// `CPU implementer` of `/proc/cpuinfo`.
     pub implementer: Option<u32>,
@@ -24,7 +24,7 @@ pub struct Core {
     pub max_khz: Option<u64>,
     /// The clock now.
     pub now_khz: Option<u64>,
-    /// What decides on its clock.
+    /// What decides its clock.
     pub governor: Option<String>,
     /// What sets its clock.
     pub driver: Option<String>,
@@ -37,7 +37,7 @@ pub struct Core {
 pub struct Cores {
     /// Those that are online, by number.
     pub online: Vec<Core>,
-    /// How many more there are that are switched off.
+    /// How many more are switched off.
     pub offline: usize,
     /// Features of the CPU that all cores list.
     pub features: Vec<String>,
@@ -89,8 +89,8 @@ impl Cores {
 
     /// The fast ones among the cores this process may use, where cores differ; else all of them.
     ///
-    /// A core is fast with 60 % of the largest capacity, else with 85 % of the highest clock: a
-    /// slower one would finish its share late and hold up the others. Without capacities and clocks
+    /// A core is fast if it has 60 % of the largest capacity or, where capacities are unknown, 85 % of
+    /// the highest clock: a slower one would finish its share late and hold up the others. Without capacities and clocks
     /// all cores count as alike.
     pub fn fast(&self) -> Choice {
         let allowed: Vec<&Core> = self.online.iter().filter(|core| core.is_allowed).collect();

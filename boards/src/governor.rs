@@ -3,9 +3,9 @@
 /// What a machine's sensors tell at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Reading {
-    /// How hot the CPU is; `None` where no sensor tells what can be.
+    /// How hot the CPU is; `None` where no sensor gives a plausible value.
     pub celsius: Option<f64>,
-    /// The highest clock of the cores that compute; `None` where it is not told.
+    /// The highest clock of the cores that compute; `None` where it is unknown.
     pub khz: Option<u64>,
     /// Whether firmware or kernel say that they lower clocks now.
     pub is_throttled: bool,
@@ -31,7 +31,7 @@ pub struct Governor {
     hot_celsius: Option<f64>,
     /// Threads at full pace.
     threads: usize,
-    /// First a thread each is shed, then it rests more and more.
+    /// The first levels shed a thread each, the others rest longer and longer.
     level: usize,
     /// Cool readings in a row.
     cool: u32,
@@ -39,13 +39,13 @@ pub struct Governor {
     fastest_khz: u64,
 }
 
-/// So far below hot it is cool.
+/// It is cool when it is this far below hot.
 const BAND_CELSIUS: f64 = 5.0;
-/// Cool readings in a row that show that more can be done: heat leaves slower than it comes.
+/// So many cool readings in a row show that more can be done: heat leaves more slowly than it comes.
 const COOL_READINGS: u32 = 3;
 /// How long to rest with one thread, level by level: half, then a quarter of the time is work.
 const RESTS: [u32; 3] = [0, 1, 3];
-/// A clock below this part of the highest is lowered.
+/// A clock below this share of the highest counts as lowered.
 const SLOW_PERCENT: u64 = 85;
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// What this program was built for; `None` for another than the two.
+    /// What this program was built for; `None` if it is neither of the two.
     pub fn of_program() -> Option<Self> {
         match std::env::consts::ARCH {
             "aarch64" => Some(Self::Aarch64),

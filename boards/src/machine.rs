@@ -3,10 +3,10 @@
 use crate::{Board, Cores, Identity, Memory, Power, Root, Threads, Zone};
 use serde::Serialize;
 
-/// How long before clocks are lowered threads are shed: a core without a heat sink gains about a
-/// degree a second, and as much is shed in a second.
+/// Threads are shed from this far below the point where clocks are lowered: a core without a heat
+/// sink gains about a degree a second, and each second sheds a thread.
 const SHEDS_BEFORE_CELSIUS: f64 = 3.0;
-/// No board computes well below this and badly above.
+/// A limit below this is taken for a mistake: an idle board in a warm room may exceed it.
 const ROOM_CELSIUS: f64 = 45.0;
 
 /// What a machine says of itself.

@@ -83,7 +83,7 @@ fn limit(root: &Root, total: u64) -> Option<u64> {
 /// The least that a group or any group above it leaves. A group's path may be that of another
 /// namespace: levels that do not exist here say nothing.
 fn tightest(path: &str, left: impl Fn(&str) -> Option<u64>) -> Option<u64> {
-    // A path that goes up, or begins nowhere, is none of a group.
+    // A path that goes up, or does not start at the root, names no group.
     let is_odd = !path.starts_with('/') || path.split('/').any(|part| part == "..");
     let path = if is_odd { "" } else { path };
     let mut path = path.trim_end_matches('/');

@@ -68,7 +68,7 @@ fn number(file: &File) -> Option<i64> {
     text(file, &mut [0; MAX_NUMBER])?.parse().ok()
 }
 
-/// What a file holds now; `None` if it is none of one short line.
+/// What a file holds now; `None` unless that is one short line.
 fn text<'b>(mut file: &File, buffer: &'b mut [u8; MAX_NUMBER]) -> Option<&'b str> {
     file.seek(SeekFrom::Start(0)).ok()?;
     let len = file.read(buffer).ok().filter(|&len| len < MAX_NUMBER)?;

@@ -1,4 +1,4 @@
-//! The file of the model for whoever has none. `xtask` compiles this file too: tests run the model.
+//! The file of the model for users who have none yet. `xtask` compiles this file too: tests run the model.
 
 pub(crate) const FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 /// The Python package that carries the file, its version, and the file's folder in it.

@@ -5,7 +5,7 @@ use crate::exit::{Code, Failure, Outcome};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// A model that can be had by name alone.
+/// A model that `dram pull` downloads by its name.
 pub(crate) struct Known {
     pub name: &'static str,
     pub file: &'static str,
@@ -19,7 +19,7 @@ pub(crate) struct Known {
     pub system: &'static str,
 }
 
-/// The model for whoever has none.
+/// The model for users who have none yet.
 pub(crate) const DEMO: Known = Known {
     name: "smollm2:135m",
     file: demo::FILE,

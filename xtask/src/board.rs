@@ -30,7 +30,7 @@ impl Board {
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If there is no such board.
     pub(crate) fn named(id: &str) -> Outcome<Self> {
         let mut boards = Self::all()?;
         let place = boards.iter().position(|board| board.id == id).ok_or_else(|| {

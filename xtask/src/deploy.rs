@@ -67,7 +67,7 @@ impl Deployment<'_> {
     }
 }
 
-/// Only a service that is there and runs is started again.
+/// Only a service that is installed and running is restarted.
 const RESTART: &str = "\
 if systemctl cat dram.service >/dev/null 2>&1; then \
     if [ \"$(id -u)\" = 0 ]; then systemctl try-restart dram.service; \

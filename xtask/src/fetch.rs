@@ -18,7 +18,7 @@ const MODELS: &str = "llama_cpp_python-0.3.36/vendor/llama.cpp/models";
 ///
 /// # Errors
 ///
-/// If a file is not there and cannot be had; the message says what is needed.
+/// If a file is missing and cannot be downloaded; the message says what is needed.
 pub(crate) fn fetch() -> Outcome {
     let folder = folder();
     let scratch = Scratch::new(&folder)?;

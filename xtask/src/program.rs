@@ -44,7 +44,7 @@ pub(crate) fn command(line: impl Iterator<Item = String>) -> Outcome {
 ///
 /// # Errors
 ///
-/// If there is none of that name, or both are there, or none.
+/// If there is no such board or target, or both flags are given, or neither.
 pub(crate) fn triple(arguments: &Arguments) -> Outcome<Triple> {
     match (arguments.value("--board"), arguments.value("--target")) {
         (Some(board), None) => Triple::of_board(board),

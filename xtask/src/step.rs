@@ -45,7 +45,7 @@ pub(crate) fn printed(command: &mut Command) -> Outcome<String> {
     Err(format!("{command:?}: {}\n{}", output.status, said.trim_end()))
 }
 
-/// Asks that a program is there.
+/// Checks that a program is installed.
 ///
 /// # Errors
 ///
@@ -54,7 +54,7 @@ pub(crate) fn require(program: &str, packages: &str) -> Outcome {
     require_flag(program, "--version", packages)
 }
 
-/// As [`require()`], of a program that has another flag to tell its version.
+/// As [`require()`], for a program that prints its version for another flag.
 ///
 /// # Errors
 ///

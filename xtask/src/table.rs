@@ -34,7 +34,7 @@ fn table(path: &Path) -> Outcome<Table> {
 ///
 /// # Errors
 ///
-/// If there is none.
+/// If the field is missing or is not text.
 pub(crate) fn text(table: &Table, field: &str) -> Outcome<String> {
     let text = table.get(field).and_then(Value::as_str).map(String::from);
     text.ok_or_else(|| format!("a file has no text in its field \"{field}\""))

@@ -9,15 +9,15 @@ use toml::{Table, Value};
 
 /// How a program is built for one kind of machine.
 pub(crate) struct Triple {
-    /// The compiler's name of it.
+    /// The compiler's name for it.
     pub name: String,
-    /// Debian's name of its architecture.
+    /// Debian's name for its architecture.
     pub debian: String,
     /// What makes the compiler link the C library into the program.
     pub static_flags: Vec<String>,
     /// The first C library that boards have.
     pub oldest_glibc: String,
-    /// The boards' and the kernel's name of its architecture.
+    /// The boards' and the kernel's name for its architecture.
     pub architecture: String,
     linker: String,
     linker_packages: String,
@@ -29,7 +29,7 @@ impl Triple {
     ///
     /// # Errors
     ///
-    /// If there is none, or it is not what it must be.
+    /// If there is no such file, or a field is missing or wrong.
     pub(crate) fn named(name: &str) -> Outcome<Self> {
         let mut triples = Self::all()?;
         let place = triples.iter().position(|triple| triple.name == name).ok_or_else(|| {
@@ -92,7 +92,7 @@ impl Triple {
         folder().join(&self.name).join(profile).join("dram")
     }
 
-    /// The variable that tells cargo something of this kind of machine.
+    /// The variable that sets something in cargo for this kind of machine.
     pub(crate) fn variable(&self, what: &str) -> String {
         format!("CARGO_TARGET_{}_{what}", self.name.to_uppercase().replace('-', "_"))
     }

@@ -99,7 +99,7 @@ impl Shape {
     ///
     /// # Errors
     ///
-    /// If there is none; the message lists those that are.
+    /// If there is no such shape; the message lists those that there are.
     pub(crate) fn named(name: &str) -> Result<Self, String> {
         let found = SHAPES.into_iter().find(|shape| shape.name == name);
         found.ok_or_else(|| format!("must be one of {}", SHAPES.map(|shape| shape.name).join(", ")))

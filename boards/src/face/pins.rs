@@ -119,7 +119,7 @@ fn take(
     })
 }
 
-/// What to do about a chip or a line that cannot be had.
+/// What to do about a chip or a line that cannot be opened.
 fn refused(place: impl fmt::Display, error: &gpiocdev::Error) -> Error {
     let remedy = "`gpioinfo` tells whether another program has it, and `sudo usermod -aG gpio $USER` \
                   gives access from the next login on";

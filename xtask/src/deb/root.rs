@@ -17,7 +17,7 @@ impl Root {
     ///
     /// # Errors
     ///
-    /// If a tool is missing, the packages cannot be had, or this machine may not run them.
+    /// If a tool is missing, the packages cannot be downloaded, or this machine may not run them.
     pub(crate) fn new(architecture: &str) -> Outcome<Self> {
         let pristine = workspace().join(format!("target/debian-{architecture}"));
         if !pristine.exists() {

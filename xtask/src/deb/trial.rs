@@ -12,7 +12,7 @@ use std::path::Path;
 const MODEL: &str = "/srv/model.gguf";
 /// Where the program remembers things in the root.
 const STATE: &str = "/srv/state";
-/// What a Debian keeps of a package: who its user is, and that it was there; and what the program
+/// What Debian keeps once a package is gone: who its user is, and that it was there; and what the program
 /// remembers for the user who ran it.
 const KEPT: [&str; 5] = ["/etc/", "/var/lib/dpkg/", "/var/log/", "/proc/", STATE];
 
@@ -74,7 +74,7 @@ impl Root {
         Err(format!("`{line}` prints {found:?}, must print {wanted:?}"))
     }
 
-    /// All files but those that a Debian keeps of a package.
+    /// All files but those that Debian keeps once a package is gone.
     fn files(&self) -> Outcome<Vec<String>> {
         let all = self.ask("find / -xdev")?;
         let kept = |file: &&str| !KEPT.iter().any(|kept| file.starts_with(kept));

@@ -7,7 +7,7 @@ use std::process::Command;
 /// A machine and how it is reached.
 pub(super) struct Far {
     host: String,
-    /// Other settings for ssh than those of the user.
+    /// Settings for ssh in place of the user's own.
     settings: Option<PathBuf>,
 }
 
@@ -53,7 +53,7 @@ impl Far {
         Ok(quote(&place))
     }
 
-    /// Asks that a file there has a checksum.
+    /// Checks that a file there has this checksum.
     ///
     /// # Errors
     ///
