@@ -1,6 +1,8 @@
 //! Every flag and environment variable, once, with its help.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dram_engine::LoadOptions;
+use dram_runtime::KvFormat;
 use std::num::NonZero;
 use std::path::PathBuf;
 
@@ -85,9 +87,8 @@ pub(crate) struct Run {
     /// Tell speed, time to the first token and memory in the end
     #[arg(long)]
     pub verbose: bool,
-    /// Print one JSON object in the end instead of text
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: Output,
     /// Show how it goes on the light and the display of the board's pins, and stop at a press of the
     /// button; a long one forgets the conversation
     #[cfg(feature = "face")]
@@ -124,25 +125,16 @@ pub(crate) struct Sampling {
 }
 
 /// How a model is laid out in memory.
-#[derive(Args, Clone)]
+#[derive(Args)]
 #[command(next_help_heading = "Resources")]
 pub(crate) struct Load {
-    /// Positions of prompt and answer together; 4096 or what the model was trained for
-    #[arg(long, value_name = "TOKENS")]
-    pub ctx: Option<NonZero<usize>>,
-    /// Format of keys and values
-    #[arg(long, value_enum, default_value_t = Kv::F16)]
-    pub kv: Kv,
-    /// Threads; as the board wants them, else as many as there are fast cores
-    #[arg(short, long)]
-    pub threads: Option<NonZero<usize>>,
+    #[command(flatten)]
+    pub context: Context,
     /// Leave this many of the fast cores to other programs, such as a desktop; one always computes
     #[arg(long, value_name = "CORES", default_value_t = 0, conflicts_with = "threads")]
     pub spare: usize,
-    /// Take this board instead of the one that is recognised: an id that `dram boards` lists, or the
-    /// path of a TOML file
-    #[arg(long, value_name = "NAME|FILE")]
-    pub board: Option<String>,
+    #[command(flatten)]
+    pub board: OnBoard,
     /// How weights lie: mapped as they are (rows), arranged in tiles, or whichever is faster and fits
     #[arg(long, value_enum, default_value_t = Weights::Auto)]
     pub weights: Weights,
@@ -152,9 +144,62 @@ pub(crate) struct Load {
     /// Run even if the free memory does not hold the weights, which then come from the disk
     #[arg(long)]
     pub force: bool,
-    /// Sequences at a time; one unless a command wants more.
-    #[arg(skip)]
-    pub sequences: Option<NonZero<usize>>,
+}
+
+/// What a session needs memory for.
+#[derive(Args)]
+pub(crate) struct Context {
+    /// Positions of prompt and answer together; 4096 or what the model was trained for
+    #[arg(long, value_name = "TOKENS")]
+    pub ctx: Option<NonZero<usize>>,
+    /// Format of keys and values
+    #[arg(long, value_enum, default_value_t = Kv::F16)]
+    pub kv: Kv,
+    /// Threads; as the board wants them, else as many as there are fast cores
+    #[arg(short, long)]
+    pub threads: Option<NonZero<usize>>,
+}
+
+/// Which board it is to be.
+#[derive(Args)]
+pub(crate) struct OnBoard {
+    /// Take this board instead of the machine's own: an id that `dram boards` lists, or the path of a
+    /// TOML file
+    #[arg(id = "board", long = "board", value_name = "NAME|FILE")]
+    pub name: Option<String>,
+}
+
+/// For whom the output is.
+#[derive(Args)]
+pub(crate) struct Output {
+    /// Print one JSON value instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Load {
+    /// As the engine takes it.
+    pub(crate) fn options(&self) -> LoadOptions {
+        let &Self { spare, weights, mlock, force, .. } = self;
+        let weights = match weights {
+            Weights::Auto => dram_engine::Weights::Auto,
+            Weights::Rows => dram_engine::Weights::Rows,
+            Weights::Tiles => dram_engine::Weights::Tiles,
+        };
+        self.context.apply(LoadOptions { spare, weights, mlock, force, ..LoadOptions::default() })
+    }
+}
+
+impl Context {
+    /// The options with what is asked for here.
+    pub(crate) fn apply(&self, options: LoadOptions) -> LoadOptions {
+        let kv = match self.kv {
+            Kv::F16 => KvFormat::F16,
+            Kv::Q8_0 => KvFormat::Q8_0,
+        };
+        let (context, threads) = (self.ctx.map(NonZero::get), self.threads.map(NonZero::get));
+        LoadOptions { context, kv, threads, ..options }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -191,9 +236,8 @@ pub(crate) struct Bench {
     /// How often each test runs
     #[arg(short, long, value_name = "TIMES", default_value = "5")]
     pub repetitions: NonZero<usize>,
-    /// Print a JSON array of objects instead of a table
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: Output,
     #[command(flatten)]
     pub load: Load,
 }
@@ -202,9 +246,8 @@ pub(crate) struct Bench {
 pub(crate) struct Show {
     /// A path or a name
     pub model: String,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 #[derive(Args)]
@@ -241,13 +284,10 @@ Nothing is changed. The speed of the disk is measured by reading up to 64 MB of 
 pub(crate) struct Doctor {
     /// The model whose disk is measured; without it the largest in the models folder
     pub model: Option<String>,
-    /// Take this board instead of the one that is recognised: an id that `dram boards` lists, or the
-    /// path of a TOML file
-    #[arg(long, value_name = "NAME|FILE")]
-    pub board: Option<String>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub board: OnBoard,
+    #[command(flatten)]
+    pub output: Output,
     /// A folder in place of `/`, with `proc` and `sys` as another machine has them
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub root: Option<PathBuf>,
@@ -262,32 +302,21 @@ pub(crate) struct Fit {
     /// A path, a name, or an address of which only the begin is read: https://…, or of the hub
     /// hf.co/USER/REPO:QUANT or hf.co/USER/REPO/FILE.gguf
     pub model: String,
-    /// Take this board instead of this machine: an id that `dram boards` lists, or the path of a TOML
-    /// file
-    #[arg(long, value_name = "NAME|FILE")]
-    pub board: Option<String>,
+    #[command(flatten)]
+    pub board: OnBoard,
     /// Tell of every board that is known, in one line each
     #[arg(long, conflicts_with = "board")]
     pub all: bool,
-    /// Print one JSON object, or an array with --all
-    #[arg(long)]
-    pub json: bool,
-    /// Positions of prompt and answer together; 4096 or what the model was trained for
-    #[arg(long, value_name = "TOKENS")]
-    pub ctx: Option<NonZero<usize>>,
-    /// Format of keys and values
-    #[arg(long, value_enum, default_value_t = Kv::F16)]
-    pub kv: Kv,
-    /// Threads; the board's, or as many as the system offers
-    #[arg(short, long)]
-    pub threads: Option<NonZero<usize>>,
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub context: Context,
 }
 
 #[derive(Args)]
 pub(crate) struct Boards {
-    /// Print a JSON array of all that is known of each
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 fn number(text: &str) -> Result<f32, String> {
@@ -318,11 +347,17 @@ fn probability(text: &str) -> Result<f32, String> {
 #[cfg(test)]
 mod tests {
     use super::{Cli, probability};
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     #[test]
     fn definitions_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn threads_and_spared_cores_exclude_each_other() {
+        assert!(Cli::try_parse_from(["dram", "run", "-t", "1"]).is_ok());
+        assert!(Cli::try_parse_from(["dram", "run", "-t", "1", "--spare", "1"]).is_err());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! A conversation on a terminal.
 
 use crate::args;
-use crate::conversation::{Asking, Conversation};
 use crate::exit::{Code, Failure, Outcome};
+use crate::interrupt;
+use crate::report;
 use crate::screen::Screen;
-use crate::status::{Status, Work};
+use dram_engine::{Asking, Conversation, Status, Work};
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 use std::num::NonZero;
@@ -46,7 +47,7 @@ impl<'l> Line<'l> {
 /// Talks until the user leaves. Nothing of it is written to disk.
 pub(crate) fn run(args: &args::Run, mut talk: Conversation<'_, '_>, status: &Status) -> Outcome {
     eprintln!("{}: /help tells the commands, /bye leaves", talk.model.name());
-    status.interrupt.catch()?;
+    interrupt::catch(&status.stop)?;
     status.set(Work::Ready);
     let mut editor = DefaultEditor::new().map_err(refused)?;
     loop {
@@ -78,22 +79,23 @@ pub(crate) fn run(args: &args::Run, mut talk: Conversation<'_, '_>, status: &Sta
 
 /// Answers; what fails is told, and the conversation goes on.
 fn ask(args: &args::Run, talk: &mut Conversation<'_, '_>, text: &str, status: &Status) -> Outcome {
-    status.interrupt.forget();
+    status.stop.forget();
     if status.take_reset() {
         talk.reset();
     }
     let most = args.tokens.map_or(usize::MAX, NonZero::get);
     let asking = Asking { most, asked: Instant::now(), status };
     let mut screen = Screen::new(args.hide_think);
-    let answer = talk.ask(text, &asking, |channel, text| screen.show(channel, text));
+    let answer: Outcome<_> =
+        talk.ask(text, &asking, |channel, text| Ok(screen.show(channel, text)?));
     screen.end(true)?;
     status.set(if answer.is_ok() { Work::Ready } else { Work::Failed });
     match answer {
         Ok(answer) => {
             if args.verbose {
-                answer.print_speed(talk.model, talk.session);
+                report::print_speed(&answer, talk.model, talk.session);
             }
-            answer.print_ending();
+            report::print_ending(&answer);
         }
         Err(failure) => {
             failure.report();

@@ -3,12 +3,13 @@
 mod text;
 
 use crate::disk::{self, Disk};
-use crate::exit::Outcome;
-use crate::{args, boards, host, models};
+use crate::exit::{Outcome, notice};
+use crate::{args, models};
 use dram_boards::{
     Advice, Board, Catalog, Choice, DefaultModel, Machine, Match, Power, Root, Threads, Zone,
     advise,
 };
+use dram_engine::{select, threads};
 use dram_targets::Kernels;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -31,19 +32,19 @@ struct Report<'a> {
 pub(crate) fn run(args: &args::Doctor, kernels: &'static Kernels) -> Outcome {
     let root = args.root.as_ref().map_or_else(Root::system, Root::new);
     let (mut catalog, errors) = Catalog::load(&root);
-    errors.iter().for_each(|error| eprintln!("dram: {error}"));
+    errors.iter().for_each(|error| notice(&error.to_string()));
     let mut machine = Machine::read(&root, root.page_bytes());
     if root.is_system() && machine.power.is_some_and(|power| power.since_boot.is_none()) {
         machine.power = firmware().or(machine.power);
     }
-    let found = boards::select(&mut catalog, args.board.as_deref(), &machine.identity)?;
+    let found = select(&mut catalog, args.board.name.as_deref(), &machine.identity)?;
     let disk = if root.is_system() { measure(args.model.as_deref())? } else { None };
     let mut report = Report::new(&machine, found, kernels, disk);
     if root.is_system() {
-        report.threads = host::threads(&machine, report.board());
+        report.threads = threads(&machine, report.board());
     }
     let mut out = io::stdout().lock();
-    if args.json {
+    if args.output.json {
         writeln!(out, "{:#}", report.to_json())?;
     } else {
         report.print(&mut out)?;
@@ -74,14 +75,14 @@ impl<'a> Report<'a> {
         disk: Option<Disk>,
     ) -> Self {
         let board = found.map(|found| found.board);
-        let threads = board.and_then(|board| machine.threads(board));
+        let of_board = board.and_then(|board| machine.threads(board));
         let mut advice = board.map_or(Vec::new(), |board| advise(machine, board, kernels.name()));
         advice.extend(disk.as_ref().and_then(slow_disk));
         Self {
             machine,
             found,
             choice: machine.cores.fast(),
-            threads: threads.unwrap_or_else(|| host::threads(machine, board)),
+            threads: of_board.unwrap_or_else(|| threads(machine, board)),
             kernels,
             disk,
             advice,

@@ -1,6 +1,6 @@
 //! Failures and the exit codes that tell them apart.
 
-use dram_runtime::{Error, Kind};
+use dram_engine::{Class, EngineError};
 use std::io;
 use std::process::ExitCode;
 
@@ -50,16 +50,27 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let code = match error.kind() {
-            Kind::BadFile => Code::BadFile,
-            Kind::Missing => Code::Missing,
-            Kind::NoRoom => Code::NoRoom,
-            _ => Code::Runtime,
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let code = match error.class() {
+            Class::Failed => Code::Runtime,
+            Class::BadFile => Code::BadFile,
+            Class::Missing => Code::Missing,
+            Class::NoRoom => Code::NoRoom,
         };
         Self::new(code, error.to_string())
     }
+}
+
+impl From<dram_runtime::Error> for Failure {
+    fn from(error: dram_runtime::Error) -> Self {
+        EngineError::from(error).into()
+    }
+}
+
+/// Tells of what is worth a warning, and goes on.
+pub(crate) fn notice(text: &str) {
+    eprintln!("dram: {text}");
 }
 
 /// Of writing to stdout; files are named where they are handled.

@@ -3,11 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use crate::exit::{Code, Failure, Outcome};
-use crate::host::Host;
-use crate::status::{Status, Work};
+use crate::exit::{Code, Failure, Outcome, notice};
 use dram_boards::face::{Pins, Press, Report, State};
 use dram_boards::{Board, Sensors};
+use dram_engine::{Host, Status, Work};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,7 +35,7 @@ impl Face {
         let (pins, missing) =
             Pins::open(lines).map_err(|error| failed(format!("--face: {error}")))?;
         if let Some(missing) = missing {
-            eprintln!("dram: {missing}");
+            notice(&missing.to_string());
         }
         Ok(Self { pins, sensors: Sensors::open(&host.root, &[]) })
     }
@@ -75,7 +74,7 @@ impl Face {
                 }
                 Err(error) => {
                     if !fails {
-                        eprintln!("dram: {error}");
+                        notice(&error.to_string());
                     }
                     fails = true;
                 }
@@ -112,7 +111,7 @@ fn state(status: &Status) -> (State, &'static str) {
 
 /// Any press stops the answer, and a long one the conversation too.
 fn obey(press: Press, status: &Status) {
-    status.interrupt.ask();
+    status.stop.ask();
     if press == Press::Long {
         status.want_reset();
     }

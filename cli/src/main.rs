@@ -1,12 +1,10 @@
 //! The program `dram`: arguments in, text and exit codes out.
 #![forbid(unsafe_code)]
 
-mod answer;
 mod args;
 mod bench;
 mod boards;
 mod chat;
-mod conversation;
 mod demo;
 mod disk;
 mod doctor;
@@ -14,24 +12,18 @@ mod exit;
 #[cfg(feature = "face")]
 mod face;
 mod fit;
-mod form;
-mod heat;
-mod host;
 mod hub;
 mod interrupt;
-mod load;
 mod models;
-mod oom;
 mod pack;
-mod pin;
 mod prompt;
 mod pull;
 mod remote;
+mod report;
 mod run;
 mod sampling;
 mod screen;
 mod show;
-mod status;
 mod tokenize;
 
 use args::{Cli, Command};

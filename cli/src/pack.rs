@@ -2,12 +2,12 @@
 
 use crate::args;
 use crate::exit::Outcome;
-use crate::{host, load, models};
+use crate::models;
+use dram_engine::{about, all_threads};
 
 pub(crate) fn run(args: &args::Pack) -> Outcome {
     let input = models::find(&args.input)?;
-    dram_runtime::model::pack(&input, &args.output, host::all_threads())
-        .map_err(load::about(&input))?;
+    dram_runtime::model::pack(&input, &args.output, all_threads()).map_err(about(&input))?;
     eprintln!("{} is written", args.output.display());
     Ok(())
 }

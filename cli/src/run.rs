@@ -1,22 +1,20 @@
 //! `dram run`: an answer, or a chat.
 
-use crate::answer::{Answer, Question};
 use crate::args;
 use crate::chat;
-use crate::conversation::{Asking, Conversation};
-use crate::exit::{Code, Failure, Outcome};
+use crate::exit::{Code, Failure, Outcome, notice};
 #[cfg(feature = "face")]
 use crate::face::Face;
-use crate::heat::Heat;
-use crate::host::Host;
-use crate::load::{self, Model};
 use crate::models::{self, Known};
 use crate::screen::Screen;
-use crate::status::{Status, Work};
-use crate::{prompt, pull, sampling};
+use crate::{interrupt, prompt, pull, report, sampling};
 use dram_boards::Root;
-use dram_runtime::text::Encoder;
-use dram_runtime::{Batch, Column, ReplyOptions, Sampling, Scratch, Session};
+use dram_engine::{
+    Answer, Asking, BatchMemory, Conversation, Heat, Host, Model, Question, Status, Work,
+    with_session,
+};
+use dram_runtime::text::{Channel, Encoder};
+use dram_runtime::{Batch, ReplyOptions, Sampling, Session};
 use dram_targets::Kernels;
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZero;
@@ -32,7 +30,8 @@ enum Wish {
 pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -> Outcome {
     let (model, words) = divide(&args.words);
     let wish = wish(args, words)?;
-    let host = Host::read(Root::system(), args.load.board.as_deref())?;
+    let options = args.load.options();
+    let host = Host::read(Root::system(), args.load.board.name.as_deref(), &mut notice)?;
     #[cfg(feature = "face")]
     let face = args.face.then(|| Face::open(&host)).transpose()?;
     let path = path(model.as_deref())?;
@@ -40,20 +39,17 @@ pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -
     status.set(Work::Loading);
     let asking = Asking { most: most(args), asked: start, status };
     let work = || {
-        load::with_session(&host, &path, &args.load, kernels, |model, session| {
+        with_session(&host, &path, &options, kernels, |model, session| {
             models::remember(model.path);
             if let Some(warning) = model.vocab.warning() {
-                eprintln!("dram: {warning}");
+                notice(warning);
             }
-            let tokens = session.plan().tokens();
-            let mut memory = vec![0; Scratch::bytes(tokens)];
-            let mut columns = vec![Column::default(); session.limits().batch];
-            let batch = Batch::new(model.vocab, tokens, &mut columns, &mut memory)?;
+            let mut memory = BatchMemory::new(session);
             let sampling = sampling::choose(&args.sampling, model)?;
-            let choosing = (batch, sampling);
+            let choosing = (memory.batch(model.vocab)?, sampling);
             let mut scratch = vec![0; Encoder::BYTES];
             let mut encoder = Encoder::new(model.vocab, &mut scratch)?;
-            let heat = Heat::watch(&host, model.threads, &host.cpus(&args.load));
+            let heat = Heat::watch(&host, model.threads, &host.cpus(&options));
             match wish {
                 Wish::Prompt(text) if args.raw => {
                     let mut tokens = Vec::new();
@@ -92,7 +88,7 @@ fn wish(args: &args::Run, words: &[String]) -> Outcome<Wish> {
     let refuse = |message| Err(Failure::new(Code::Usage, message));
     let text = match words {
         [] if !io::stdin().is_terminal() => prompt::stdin()?,
-        [] if args.raw || args.json => return refuse("--raw and --json need a prompt"),
+        [] if args.raw || args.output.json => return refuse("--raw and --json need a prompt"),
         [] if !io::stdout().is_terminal() => {
             return refuse("no prompt, and without a terminal no chat; give a prompt");
         }
@@ -128,7 +124,8 @@ fn converse<'c, 'a>(
     heat: Heat,
 ) -> Outcome<Conversation<'c, 'a>> {
     let known = Known::of(model.path).map(|known| known.system);
-    Conversation::new(model, session, choosing, encoder, heat, args.system.as_deref().or(known))
+    let system = args.system.as_deref().or(known);
+    Ok(Conversation::new(model, session, choosing, encoder, heat, system, &mut notice)?)
 }
 
 /// Answers one prompt.
@@ -138,16 +135,11 @@ fn answer(
     text: &str,
     asking: &Asking<'_>,
 ) -> Outcome {
-    asking.status.interrupt.catch_once()?;
+    interrupt::catch(&asking.status.stop)?;
     let mut screen = Screen::new(args.hide_think);
-    let answer = if args.json {
-        talk.ask(text, asking, |_, _| Ok(()))?
-    } else {
-        let answer = talk.ask(text, asking, |channel, text| screen.show(channel, text));
-        screen.end(true)?;
-        answer?
-    };
-    report(args, &answer, talk.model, talk.session)
+    let answer = talk.ask(text, asking, |channel, text| show(args, &mut screen, channel, text));
+    screen.end(true)?;
+    tell(args, &answer?, talk.model, talk.session)
 }
 
 /// Completes the tokens of one text without any template.
@@ -160,32 +152,35 @@ fn complete(
     tokens: &[u32],
     asking: &Asking<'_>,
 ) -> Outcome {
-    asking.status.interrupt.catch_once()?;
+    interrupt::catch(&asking.status.stop)?;
     let (sequence, mut screen) = (session.open()?, Screen::new(false));
     let options = ReplyOptions { sampling, start: None, max_tokens: asking.most, logprobs: None };
     let question = Question { tokens, sequence, known: 0, options };
-    let answer = if args.json {
-        Answer::make(session, &mut batch, &mut heat, &question, asking, |_, _| Ok(()))?
-    } else {
-        let show = |channel, text: &str| screen.show(channel, text);
-        let answer = Answer::make(session, &mut batch, &mut heat, &question, asking, show);
-        screen.end(io::stdout().is_terminal())?;
-        answer?
-    };
-    report(args, &answer, model, session)
+    let show = |channel, text: &str| show(args, &mut screen, channel, text);
+    let answer = Answer::make(session, &mut batch, &mut heat, &question, asking, show);
+    screen.end(io::stdout().is_terminal())?;
+    tell(args, &answer?, model, session)
+}
+
+/// Shows a piece of an answer, unless all of it is told in the end.
+fn show(args: &args::Run, screen: &mut Screen, channel: Channel, text: &str) -> Outcome {
+    match args.output.json {
+        true => Ok(()),
+        false => Ok(screen.show(channel, text)?),
+    }
 }
 
 fn most(args: &args::Run) -> usize {
     args.tokens.map_or(usize::MAX, NonZero::get)
 }
 
-fn report(args: &args::Run, answer: &Answer, model: &Model<'_>, session: &Session<'_>) -> Outcome {
-    if args.json {
-        writeln!(io::stdout(), "{:#}", answer.to_json(model, session))?;
+fn tell(args: &args::Run, answer: &Answer, model: &Model<'_>, session: &Session<'_>) -> Outcome {
+    if args.output.json {
+        writeln!(io::stdout(), "{:#}", report::to_json(answer, model, session))?;
     }
     if args.verbose {
-        answer.print_speed(model, session);
+        report::print_speed(answer, model, session);
     }
-    answer.print_ending();
-    answer.outcome()
+    report::print_ending(answer);
+    report::outcome(answer)
 }

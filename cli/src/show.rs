@@ -2,7 +2,9 @@
 
 use crate::args;
 use crate::exit::Outcome;
-use crate::load::{self, megabytes};
+use crate::models;
+use dram_engine::with_gguf;
+use dram_engine::words::megabytes;
 use dram_quant::Order;
 use dram_runtime::Error;
 use dram_runtime::model::{Gguf, Tensor};
@@ -32,9 +34,10 @@ const SIZES: [(&str, &str); 7] = [
 ];
 
 pub(crate) fn run(args: &args::Show) -> Outcome {
-    load::with_gguf(&args.model, |path, gguf| {
+    let path = &models::find(&args.model)?;
+    with_gguf(path, |gguf| {
         let mut out = io::stdout().lock();
-        if args.json {
+        if args.output.json {
             writeln!(out, "{:#}", to_json(path, gguf)?)?;
         } else {
             print(&mut out, path, gguf)?;

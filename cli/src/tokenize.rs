@@ -2,16 +2,18 @@
 
 use crate::args;
 use crate::exit::Outcome;
-use crate::load;
+use crate::models;
 use crate::prompt;
+use dram_engine::{about, with_gguf};
 use dram_runtime::text::{Encoder, Vocab};
 use std::io::{self, BufWriter, Write};
 
 pub(crate) fn run(args: &args::Tokenize) -> Outcome {
     let text = prompt::stdin()?;
-    load::with_gguf(&args.model, |path, gguf| {
-        let mut memory = vec![0; Vocab::bytes(gguf).map_err(load::about(path))?];
-        let vocab = Vocab::new(gguf, &mut memory).map_err(load::about(path))?;
+    let path = &models::find(&args.model)?;
+    with_gguf(path, |gguf| {
+        let mut memory = vec![0; Vocab::bytes(gguf).map_err(about(path))?];
+        let vocab = Vocab::new(gguf, &mut memory).map_err(about(path))?;
         let mut scratch = vec![0; Encoder::BYTES];
         let mut tokens = Vec::new();
         Encoder::new(&vocab, &mut scratch)?.encode(&text, args.special, |id| tokens.push(id));

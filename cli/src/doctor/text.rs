@@ -2,8 +2,8 @@
 
 use super::Report;
 use crate::disk::Disk;
-use crate::load::megabytes;
 use dram_boards::{Advice, Conditions, Core, DefaultModel, Evidence, Match, Power, Threads, Zone};
+use dram_engine::words::megabytes;
 use dram_targets::Kernels;
 use std::io::{self, Write};
 

@@ -1,8 +1,8 @@
 //! What is shown of a status, and what a press does to it.
 
 use super::{Meter, no_lines, obey, state};
-use crate::status::{Status, Work};
 use dram_boards::face::{Press, State};
+use dram_engine::{Status, Work};
 use dram_runtime::text::Channel;
 use std::time::Duration;
 
@@ -43,10 +43,10 @@ fn sentences_fit_on_the_display() {
 fn a_press_stops_and_a_long_one_resets_once() {
     let status = Status::default();
     obey(Press::Short, &status);
-    assert!(status.interrupt.is_asked() && !status.take_reset());
-    status.interrupt.forget();
+    assert!(status.stop.is_asked() && !status.take_reset());
+    status.stop.forget();
     obey(Press::Long, &status);
-    assert!(status.interrupt.is_asked() && status.take_reset());
+    assert!(status.stop.is_asked() && status.take_reset());
     assert!(!status.take_reset());
 }
 

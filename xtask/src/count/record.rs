@@ -11,7 +11,7 @@ const UNIT: &str = "instructions/token";
 pub(super) const DRAM: &str = "dram";
 pub(super) const PEER: &str = "llama.cpp";
 /// What decides how many instructions `dram` executes.
-const COUNTED: [&str; 5] = ["Cargo.lock", "quant", "targets", "runtime", "cli"];
+const COUNTED: [&str; 6] = ["Cargo.lock", "quant", "targets", "runtime", "engine", "cli"];
 
 /// The counts of one model on one core.
 pub(super) struct Record {

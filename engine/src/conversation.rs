@@ -1,20 +1,21 @@
 //! Messages so far, and their tokens in a session.
 
 use crate::answer::{Answer, Question};
-use crate::exit::Outcome;
+use crate::error::{EngineError, Outcome};
 use crate::form::Form;
 use crate::heat::Heat;
 use crate::load::Model;
 use crate::status::Status;
 use dram_runtime::text::{Channel, Encoder, Message, Role};
 use dram_runtime::{Batch, Error, ReplyOptions, Sampling, Sequence, Session};
-use std::io;
 use std::iter::zip;
 use std::time::Instant;
 
 /// A conversation with a model. Thoughts are not kept: models are not shown their earlier ones.
-pub(crate) struct Conversation<'c, 'a> {
+pub struct Conversation<'c, 'a> {
+    /// The model that answers.
     pub model: &'c Model<'c>,
+    /// Its session.
     pub session: &'c mut Session<'a>,
     batch: Batch<'c>,
     sampling: Sampling,
@@ -30,25 +31,31 @@ pub(crate) struct Conversation<'c, 'a> {
 }
 
 /// What every reply needs beside the conversation.
-pub(crate) struct Asking<'s> {
+pub struct Asking<'s> {
     /// Tokens that a reply may have.
     pub most: usize,
     /// When the user asked.
     pub asked: Instant,
+    /// Tells how it goes, and may be asked to stop.
     pub status: &'s Status,
 }
 
 impl<'c, 'a> Conversation<'c, 'a> {
     /// Starts with nothing but instructions, if there are any.
-    pub(crate) fn new(
+    ///
+    /// # Errors
+    ///
+    /// As [`Form::of`], which also tells `notice`.
+    pub fn new(
         model: &'c Model<'c>,
         session: &'c mut Session<'a>,
         (batch, sampling): (Batch<'c>, Sampling),
         encoder: Encoder<'c>,
         heat: Heat,
         system: Option<&str>,
+        notice: &mut dyn FnMut(&str),
     ) -> Outcome<Self> {
-        let form = Form::of(model)?;
+        let form = Form::of(model, notice)?;
         let sequence = session.open()?;
         let messages = system.map(|text| (Role::System, text.into())).into_iter().collect();
         let (past, thinks) = (Vec::new(), true);
@@ -68,7 +75,7 @@ impl<'c, 'a> Conversation<'c, 'a> {
     }
 
     /// Forgets all but the instructions.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.messages.retain(|(role, _)| *role == Role::System);
     }
 
@@ -76,13 +83,13 @@ impl<'c, 'a> Conversation<'c, 'a> {
     ///
     /// # Errors
     ///
-    /// Then the conversation is as before.
-    pub(crate) fn ask(
+    /// As [`Form::encode`] and [`Answer::make`]; then the conversation is as before.
+    pub fn ask<E: From<EngineError>>(
         &mut self,
         text: &str,
         asking: &Asking<'_>,
-        show: impl FnMut(Channel, &str) -> io::Result<()>,
-    ) -> Outcome<Answer> {
+        show: impl FnMut(Channel, &str) -> Result<(), E>,
+    ) -> Result<Answer, E> {
         self.messages.push((Role::User, text.into()));
         let answer = self.reply(asking, show);
         match &answer {
@@ -92,15 +99,15 @@ impl<'c, 'a> Conversation<'c, 'a> {
         answer
     }
 
-    fn reply(
+    fn reply<E: From<EngineError>>(
         &mut self,
         asking: &Asking<'_>,
-        show: impl FnMut(Channel, &str) -> io::Result<()>,
-    ) -> Outcome<Answer> {
+        show: impl FnMut(Channel, &str) -> Result<(), E>,
+    ) -> Result<Answer, E> {
         let messages = self.messages.iter().map(|(role, content)| Message { role: *role, content });
         let messages: Vec<_> = messages.collect();
         let (tokens, start) = self.form.encode(&mut self.encoder, &messages, self.thinks)?;
-        let known = self.keep(&tokens)?;
+        let known = self.keep(&tokens).map_err(EngineError::from)?;
         let Self { session, batch, heat, sequence, sampling, .. } = self;
         let max_tokens = asking.most;
         let options =
@@ -108,7 +115,8 @@ impl<'c, 'a> Conversation<'c, 'a> {
         let question = Question { tokens: &tokens, sequence: *sequence, known, options };
         let answer = Answer::make(session, batch, heat, &question, asking, show)?;
         self.past.extend(tokens[known..].iter().chain(&answer.tokens));
-        self.past.truncate(self.session.position(self.sequence)?);
+        let position = self.session.position(self.sequence).map_err(EngineError::from)?;
+        self.past.truncate(position);
         Ok(answer)
     }
 

@@ -4,10 +4,9 @@
 mod tests;
 
 use crate::host::Host;
-use crate::interrupt::Interrupt;
+use crate::status::Stop;
 use dram_boards::{Governor, Pace, Sensors, Threads};
 use dram_runtime::Session;
-use serde_json::{Value, json};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,7 +21,7 @@ const BATCH: usize = 32;
 const NAP: Duration = Duration::from_millis(50);
 
 /// Watches a machine's sensors and keeps its pace.
-pub(crate) struct Heat {
+pub struct Heat {
     sensors: Sensors,
     governor: Governor,
     /// Threads at full pace.
@@ -35,19 +34,27 @@ pub(crate) struct Heat {
 }
 
 /// How warm it got during a reply, and what was done about it.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Story {
-    highest_celsius: Option<f64>,
-    lowest_khz: Option<u64>,
-    was_throttled: bool,
-    /// The most threads there can be, the fewest there were, and those in the end.
-    threads: [usize; 3],
-    rested: Duration,
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Story {
+    /// Where a thermometer tells.
+    pub highest_celsius: Option<f64>,
+    /// The lowest clock, where the system tells.
+    pub lowest_khz: Option<u64>,
+    /// Whether the system said that it throttles.
+    pub was_throttled: bool,
+    /// The most threads there can be.
+    pub most_threads: usize,
+    /// The fewest there were.
+    pub fewest_threads: usize,
+    /// Those in the end.
+    pub threads: usize,
+    /// Time without work between steps.
+    pub rested: Duration,
 }
 
 impl Heat {
     /// Watches a host that computes with these threads on `cpus`.
-    pub(crate) fn watch(host: &Host, threads: Threads, cpus: &[usize]) -> Self {
+    pub fn watch(host: &Host, threads: Threads, cpus: &[usize]) -> Self {
         let sensors = Sensors::open(&host.root, cpus);
         let hot = host.board.as_ref().and_then(|board| host.machine.sheds_celsius(board));
         let hot = hot.filter(|_| sensors.has_thermometer());
@@ -57,7 +64,7 @@ impl Heat {
     }
 
     /// Begins another reply and its story.
-    pub(crate) fn begin(&mut self, session: &mut Session<'_>) {
+    pub fn begin(&mut self, session: &mut Session<'_>) {
         if self.read_at.is_none_or(|at| at.elapsed() >= IDLE) {
             self.governor.restart();
         }
@@ -68,31 +75,26 @@ impl Heat {
     }
 
     /// What has happened since [`Self::begin`].
-    pub(crate) fn story(&self) -> Story {
+    pub fn story(&self) -> Story {
         self.story
     }
 
     /// Between two steps, of which the last took `worked`: reads the sensors if it is time, sets the
-    /// session's threads, and rests if it is hot, until the user interrupts.
-    pub(crate) fn keep(
-        &mut self,
-        session: &mut Session<'_>,
-        worked: Duration,
-        interrupt: &Interrupt,
-    ) {
+    /// session's threads, and rests if it is hot, until somebody asks to stop.
+    pub fn keep(&mut self, session: &mut Session<'_>, worked: Duration, stop: &Stop) {
         self.read();
-        self.rest(worked, interrupt);
+        self.rest(worked, stop);
         self.batch = self.batch.map(|batch| fitting(batch, worked));
         self.set(session);
     }
 
     /// Whether it does less than it could.
-    pub(crate) fn is_hot(&self) -> bool {
-        self.governor.pace() != Pace { threads: self.story.threads[0], rest: 0 }
+    pub fn is_hot(&self) -> bool {
+        self.governor.pace() != Pace { threads: self.story.most_threads, rest: 0 }
     }
 
     /// Tokens of a prompt to read in the next pass.
-    pub(crate) fn prompt_columns(&self) -> usize {
+    pub fn prompt_columns(&self) -> usize {
         self.batch.unwrap_or(usize::MAX)
     }
 
@@ -105,9 +107,9 @@ impl Heat {
 
     /// Rests as long as the pace wants behind a step that took `worked`; a reading in the meantime
     /// may change that.
-    fn rest(&mut self, worked: Duration, interrupt: &Interrupt) {
+    fn rest(&mut self, worked: Duration, stop: &Stop) {
         let start = Instant::now();
-        while !interrupt.is_asked() {
+        while !stop.is_asked() {
             let whole = worked.saturating_mul(self.governor.pace().rest);
             let left = whole.saturating_sub(start.elapsed());
             if left.is_zero() {
@@ -135,9 +137,13 @@ impl Heat {
     }
 
     fn record(&mut self, pace: Pace) {
-        let [most, fewest, now] = &mut self.story.threads;
-        (*most, *now) = (self.threads.decode.max(self.threads.prefill) as usize, pace.threads);
-        *fewest = if *fewest == 0 { pace.threads } else { pace.threads.min(*fewest) };
+        let story = &mut self.story;
+        story.most_threads = self.threads.decode.max(self.threads.prefill) as usize;
+        story.threads = pace.threads;
+        story.fewest_threads = match story.fewest_threads {
+            0 => pace.threads,
+            fewest => fewest.min(pace.threads),
+        };
     }
 }
 
@@ -155,28 +161,15 @@ fn highest(a: Option<f64>, b: Option<f64>) -> Option<f64> {
 }
 
 impl Story {
-    /// All of it, for programs.
-    pub(crate) fn to_json(self) -> Value {
-        let [_, fewest, now] = self.threads;
-        json!({
-            "highest_celsius": self.highest_celsius,
-            "lowest_khz": self.lowest_khz,
-            "was_throttled": self.was_throttled,
-            "fewest_threads": fewest,
-            "threads_at_the_end": now,
-            "rested_seconds": self.rested.as_secs_f64(),
-        })
-    }
-
     /// How warm it got, for people, where a thermometer tells.
-    pub(crate) fn temperature(self) -> Option<String> {
+    pub fn temperature(self) -> Option<String> {
         let clock = self.lowest_khz.map(|khz| format!(", {} MHz at least", khz / 1000));
         Some(format!("{:.0} °C at most{}", self.highest_celsius?, clock.unwrap_or_default()))
     }
 
     /// What was done about heat, in a sentence; `None` where nothing was.
-    pub(crate) fn slowdown(self) -> Option<String> {
-        let [most, fewest, now] = self.threads;
+    pub fn slowdown(self) -> Option<String> {
+        let Self { most_threads: most, fewest_threads: fewest, threads: now, .. } = self;
         let rested = self.rested.as_secs_f64();
         let celsius = self.highest_celsius.map(|celsius| format!(" ({celsius:.0} °C)"));
         let rests =

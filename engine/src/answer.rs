@@ -1,34 +1,37 @@
 //! One reply of a model, and how it went.
 
 use crate::conversation::Asking;
-use crate::exit::{Failure, Outcome};
+use crate::error::EngineError;
 use crate::heat::{Heat, Story};
-use crate::load::{Model, megabytes, threads_in_words};
 use dram_runtime::text::Channel;
 use dram_runtime::{
     Batch, Error, FinishReason, Output, Reply, ReplyOptions, Sequence, Session, SessionFault, Step,
 };
-use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use std::{io, mem, slice};
+use std::{mem, slice};
 
 /// Why a reply is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub enum Ending {
+    /// The model ended it.
     Stop,
+    /// It has as many tokens as were asked for.
     Length,
+    /// The context is full.
     Context,
+    /// Somebody stopped it.
     Interrupted,
 }
 
 /// What a reply is made to.
-pub(crate) struct Question<'q> {
+pub struct Question<'q> {
     /// All tokens of the prompt.
     pub tokens: &'q [u32],
     /// Where its past is.
     pub sequence: Sequence,
     /// How many of the tokens the sequence has already.
     pub known: usize,
+    /// How the reply is made.
     pub options: ReplyOptions,
 }
 
@@ -47,16 +50,16 @@ impl Question<'_> {
 }
 
 /// Takes a reply in, and shows it.
-struct Telling<'t, F> {
+struct Telling<'t, F, E> {
     answer: Answer,
     start: Instant,
     asking: &'t Asking<'t>,
     show: F,
     /// How showing the last piece went.
-    shown: io::Result<()>,
+    shown: Result<(), E>,
 }
 
-impl<F: FnMut(Channel, &str) -> io::Result<()>> Output for Telling<'_, F> {
+impl<F: FnMut(Channel, &str) -> Result<(), E>, E> Output for Telling<'_, F, E> {
     fn text(&mut self, channel: Channel, text: &str) {
         self.answer.append(channel, text);
         self.asking.status.say(channel);
@@ -77,55 +80,68 @@ impl<F: FnMut(Channel, &str) -> io::Result<()>> Output for Telling<'_, F> {
 }
 
 /// A reply and how it went.
-pub(crate) struct Answer {
+#[derive(Debug)]
+pub struct Answer {
+    /// Tokens of the prompt that were read for it.
     pub prompt_tokens: usize,
+    /// The reply's tokens.
     pub tokens: Vec<u32>,
+    /// What the model thought.
     pub reasoning: String,
+    /// What it answered.
     pub text: String,
+    /// Why it is over.
     pub ending: Ending,
     /// To read the prompt.
     prefill: Duration,
     /// From when the user asked to the first token.
-    first_token: Duration,
+    pub first_token: Duration,
     /// From the first token to the end.
     decode: Duration,
-    heat: Story,
+    /// How warm it got.
+    pub heat: Story,
 }
 
 impl Answer {
     /// Makes a reply, and passes each piece of text on as soon as it is known.
     ///
-    /// The reply ends early if the user interrupts it, and takes longer where it is hot; the status
-    /// tells how it goes.
-    pub(crate) fn make(
+    /// The reply ends early if the status is asked to stop, and takes longer where it is hot; the
+    /// status tells how it goes.
+    ///
+    /// # Errors
+    ///
+    /// If the context has no room for the prompt, as [`Batch::step`], and those of `show`.
+    pub fn make<E: From<EngineError>>(
         session: &mut Session<'_>,
         batch: &mut Batch<'_>,
         heat: &mut Heat,
         question: &Question<'_>,
         asking: &Asking<'_>,
-        show: impl FnMut(Channel, &str) -> io::Result<()>,
-    ) -> Outcome<Self> {
+        show: impl FnMut(Channel, &str) -> Result<(), E>,
+    ) -> Result<Self, E> {
         let Asking { asked, status, .. } = *asking;
-        let mut tokens = question.room(session.limits().context)?;
+        let mut tokens = question.room(session.limits().context).map_err(EngineError::from)?;
         let answer = Self::empty(question.tokens.len() - question.known);
         let telling = Telling { answer, start: Instant::now(), asking, show, shown: Ok(()) };
         let prompt = question.tokens.len();
-        let mut reply = Reply::new(&mut *tokens, telling, prompt, &question.options)?;
+        let reply = Reply::new(&mut *tokens, telling, prompt, &question.options);
+        let mut reply = reply.map_err(EngineError::from)?;
         reply.attach(question.sequence, question.known);
         heat.begin(session);
         status.begin();
-        while reply.finish_reason().is_none() && !status.interrupt.is_asked() {
+        while reply.finish_reason().is_none() && !status.stop.is_asked() {
             let (began, columns) = (Instant::now(), heat.prompt_columns());
             let replies = slice::from_mut(&mut reply);
-            match batch.step(session, replies, columns, status.interrupt.flag()) {
+            match batch.step(session, replies, columns, status.stop.flag()) {
                 Err(Error::Session(SessionFault::Stopped)) => break,
-                result => result?,
+                result => result.map_err(EngineError::from)?,
             }
             mem::replace(&mut reply.output_mut().shown, Ok(()))?;
-            heat.keep(session, began.elapsed(), &status.interrupt);
+            heat.keep(session, began.elapsed(), &status.stop);
             status.count(reply.reply_tokens().len(), heat.is_hot());
         }
-        let ending = reply.finish_reason().map(Ending::of).transpose()?;
+        let ending =
+            reply.finish_reason().map(Ending::of).transpose().map_err(EngineError::from)?;
         let mut answer = mem::replace(&mut reply.output_mut().answer, Self::empty(0));
         answer.ending = ending.unwrap_or(Ending::Interrupted);
         answer.heat = heat.story();
@@ -162,77 +178,18 @@ impl Answer {
     }
 
     /// Tokens of the prompt read in a second.
-    fn prefill_speed(&self) -> f64 {
+    pub fn prefill_speed(&self) -> f64 {
         speed(self.prompt_tokens, self.prefill)
     }
 
     /// Tokens made in a second, behind the first, which comes with the prompt.
-    fn decode_speed(&self) -> f64 {
+    pub fn decode_speed(&self) -> f64 {
         speed(self.tokens.len().saturating_sub(1), self.decode)
-    }
-
-    /// Everything about the reply, for programs.
-    pub(crate) fn to_json(&self, model: &Model<'_>, session: &Session<'_>) -> Value {
-        json!({
-            "model": model.name(),
-            "kernels": session.kernels().name(),
-            "threads": model.threads.decode,
-            "prefill_threads": model.threads.prefill,
-            "prompt_tokens": self.prompt_tokens,
-            "tokens": self.tokens,
-            "reasoning": self.reasoning,
-            "text": self.text,
-            "end": self.ending.name(),
-            "prefill_ts": self.prefill_speed(),
-            "decode_ts": self.decode_speed(),
-            "first_token_seconds": self.first_token.as_secs_f64(),
-            "weights_bytes": model.weights_bytes,
-            "weights_are_mapped": !model.in_tiles,
-            "session_bytes": model.session_bytes,
-            "heat": self.heat.to_json(),
-        })
-    }
-
-    /// Speed and memory, for people.
-    pub(crate) fn print_speed(&self, model: &Model<'_>, session: &Session<'_>) {
-        let how = if model.in_tiles { "in tiles" } else { "mapped" };
-        let (threads, kernels) = (threads_in_words(model.threads), session.kernels().name());
-        eprintln!();
-        eprintln!("prompt  {} tokens, {:.1} a second", self.prompt_tokens, self.prefill_speed());
-        eprintln!("answer  {} tokens, {:.1} a second", self.tokens.len(), self.decode_speed());
-        eprintln!("first   token after {:.2} s", self.first_token.as_secs_f64());
-        eprintln!(
-            "memory  {} weights {how}, {} session",
-            megabytes(model.weights_bytes),
-            megabytes(model.session_bytes)
-        );
-        eprintln!("with    {kernels} kernels, {threads}");
-        if let Some(temperature) = self.heat.temperature() {
-            eprintln!("heat    {temperature}");
-        }
-    }
-
-    /// Tells why an answer is not complete, unless the user wanted it so, and why it was slow.
-    pub(crate) fn print_ending(&self) {
-        if self.ending == Ending::Context {
-            eprintln!("dram: the context is full; --ctx takes a larger one");
-        }
-        if let Some(slowdown) = self.heat.slowdown() {
-            eprintln!("dram: {slowdown}");
-        }
-    }
-
-    /// Success, unless it was interrupted.
-    pub(crate) fn outcome(&self) -> Outcome {
-        match self.ending {
-            Ending::Interrupted => Err(Failure::interrupted()),
-            _ => Ok(()),
-        }
     }
 }
 
 impl Ending {
-    fn of(reason: FinishReason) -> Result<Self, Error> {
+    pub(crate) fn of(reason: FinishReason) -> Result<Self, Error> {
         match reason {
             FinishReason::Stop(_) | FinishReason::StopText => Ok(Self::Stop),
             FinishReason::Length => Ok(Self::Length),
@@ -241,7 +198,8 @@ impl Ending {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// A word for programs.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Stop => "stop",
             Self::Length => "length",

@@ -1,19 +1,18 @@
 //! A real model on a tree of files that warms up and cools down while it runs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::Heat;
+use super::{Heat, Story};
 use crate::answer::{Answer, Question};
-use crate::args::{Cli, Command, Load};
+use crate::batch::BatchMemory;
 use crate::conversation::Asking;
-use crate::exit::Outcome;
+use crate::error::{EngineError, Outcome};
 use crate::host::Host;
-use crate::load::{self, Model};
+use crate::load::with_session;
+use crate::options::LoadOptions;
 use crate::status::Status;
-use clap::Parser;
 use dram_boards::Root;
 use dram_runtime::text::Encoder;
-use dram_runtime::{Batch, Column, Reply, ReplyOptions, Sampling, Scratch, Session};
-use serde_json::Value;
+use dram_runtime::{Reply, ReplyOptions, Sampling};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -55,7 +54,7 @@ impl Tree {
     }
 
     fn host(&self) -> Host {
-        Host::read(Root::new(&self.0), None).unwrap()
+        Host::read(Root::new(&self.0), None, &mut |_| {}).unwrap()
     }
 }
 
@@ -75,32 +74,17 @@ fn model() -> PathBuf {
     model
 }
 
-fn load(flags: &[&str]) -> Load {
-    match Cli::parse_from([&["dram", "run"], flags].concat()).command {
-        Command::Run(run) => run.load,
-        _ => unreachable!("it is `run`"),
-    }
+fn options(threads: usize, context: usize) -> LoadOptions {
+    LoadOptions { threads: Some(threads), context: Some(context), ..LoadOptions::default() }
 }
 
 /// What a reply was, how its heat was told, and the session's threads in the end.
 struct Told {
     tokens: Vec<u32>,
-    json: Value,
+    heat: Story,
     sentence: Option<String>,
     threads: [usize; 2],
     is_hot: bool,
-}
-
-/// Lends a batch for a model's session.
-fn batched<T>(
-    model: &Model<'_>,
-    session: &mut Session<'_>,
-    f: impl FnOnce(&mut Batch<'_>, &mut Session<'_>) -> Outcome<T>,
-) -> Outcome<T> {
-    let tokens = session.plan().tokens();
-    let mut memory = vec![0; Scratch::bytes(tokens)];
-    let mut columns = vec![Column::default(); session.limits().batch];
-    f(&mut Batch::new(model.vocab, tokens, &mut columns, &mut memory)?, session)
 }
 
 /// Makes a reply at random while `celsius` of the tokens so far warms the tree, and a reading comes
@@ -109,9 +93,9 @@ fn reply(name: &str, celsius: impl Fn(usize) -> f64) -> Told {
     let tree = Tree::new(name);
     let run = || -> Outcome<Told> {
         let host = tree.host();
-        let load = load(&["-t", "3", "--ctx", "128"]);
-        load::with_session(&host, &model(), &load, dram_targets::best(), |model, session| {
-            let mut heat = Heat::watch(&host, model.threads, &host.cpus(&load));
+        let options = options(3, 128);
+        with_session(&host, &model(), &options, dram_targets::best(), |model, session| {
+            let mut heat = Heat::watch(&host, model.threads, &host.cpus(&options));
             heat.every = Duration::ZERO;
             let sampling = Sampling { temperature: 1.5, seed: 11, ..Sampling::COMMON };
             let mut scratch = vec![0; Encoder::BYTES];
@@ -124,17 +108,16 @@ fn reply(name: &str, celsius: impl Fn(usize) -> f64) -> Told {
             let options =
                 ReplyOptions { sampling, start: None, max_tokens: TOKENS, logprobs: None };
             let question = Question { tokens: &prompt, sequence, known: 0, options };
-            let answer = batched(model, session, |batch, session| {
-                Answer::make(session, batch, &mut heat, &question, &asking, |_, _| {
-                    pieces += 1;
-                    tree.warm(celsius(pieces));
-                    Ok(())
-                })
+            let mut memory = BatchMemory::new(session);
+            let batch = &mut memory.batch(model.vocab)?;
+            let answer = Answer::make(session, batch, &mut heat, &question, &asking, |_, _| {
+                pieces += 1;
+                tree.warm(celsius(pieces));
+                Ok::<_, EngineError>(())
             })?;
-            let json = answer.to_json(model, session);
             let sentence = heat.story().slowdown();
             let (threads, is_hot) = (session.threads(), heat.is_hot());
-            Ok(Told { tokens: answer.tokens, json, sentence, threads, is_hot })
+            Ok(Told { tokens: answer.tokens, heat: answer.heat, sentence, threads, is_hot })
         })
     };
     run().unwrap_or_else(|failure| panic!("{failure:?}"))
@@ -145,55 +128,43 @@ fn threads_are_shed_before_the_limit_and_return_and_tokens_stay_the_same() {
     let cool = reply("cool", |_| 40.0);
     assert_eq!(cool.tokens.len(), TOKENS);
     assert_eq!((cool.threads, &cool.sentence, cool.is_hot), ([3, 3], &None, false));
-    assert_eq!(cool.json["heat"]["fewest_threads"], 3);
-    assert_eq!(cool.json["heat"]["rested_seconds"], 0.0);
+    assert_eq!((cool.heat.fewest_threads, cool.heat.rested), (3, Duration::ZERO));
 
     let hottest = SLOWS - 1.0;
     let warms = |piece: usize| (60.0 + piece as f64).min(hottest);
     let hot = reply("hot", warms);
     assert_eq!(hot.tokens, cool.tokens);
     assert_eq!((hot.threads, hot.is_hot), ([1, 1], true), "it stays hot");
-    let heat = &hot.json["heat"];
-    assert_eq!(heat["highest_celsius"].as_f64(), Some(hottest), "never at the limit");
-    assert_eq!((&heat["fewest_threads"], &heat["threads_at_the_end"]), (&1.into(), &1.into()));
-    assert!(heat["rested_seconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(hot.heat.highest_celsius, Some(hottest), "never at the limit");
+    assert_eq!((hot.heat.fewest_threads, hot.heat.threads), (1, 1));
+    assert!(hot.heat.rested > Duration::ZERO);
     let sentence = hot.sentence.unwrap();
     assert!(sentence.starts_with("it was hot (79 °C): down to 1 of 3 threads and "), "{sentence}");
 
     let passes = reply("passes", |piece| if piece < 25 { warms(piece) } else { 50.0 });
     assert_eq!(passes.tokens, cool.tokens);
     assert_eq!((passes.threads, passes.is_hot), ([3, 3], false), "it is cool again");
-    let heat = &passes.json["heat"];
-    assert_eq!((&heat["fewest_threads"], &heat["threads_at_the_end"]), (&1.into(), &3.into()));
+    assert_eq!((passes.heat.fewest_threads, passes.heat.threads), (1, 3));
 }
 
 #[test]
 fn a_prompt_is_read_in_short_steps_where_heat_counts() {
     let tree = Tree::new("steps");
-    let (load, kernels) = (load(&["-t", "1", "--ctx", "512"]), dram_targets::best());
+    let (options, kernels) = (options(1, 512), dram_targets::best());
     let first = |host: &Host| {
-        load::with_session(host, &model(), &load, kernels, |model, session| {
+        with_session(host, &model(), &options, kernels, |model, session| {
             let mut heat = Heat::watch(host, model.threads, &[]);
             let (sequence, mut tokens) = (session.open()?, [100; 301]);
-            let options = ReplyOptions {
-                sampling: Sampling::GREEDY,
-                start: None,
-                max_tokens: 1,
-                logprobs: None,
-            };
+            let sampling = Sampling::GREEDY;
+            let options = ReplyOptions { sampling, start: None, max_tokens: 1, logprobs: None };
             let mut reply = Reply::new(&mut tokens[..], |_, _: &str| {}, 300, &options)?;
             reply.attach(sequence, 0);
             heat.begin(session);
-            let columns = heat.prompt_columns();
-            batched(model, session, |batch, session| {
-                batch.step(
-                    session,
-                    slice::from_mut(&mut reply),
-                    columns,
-                    &AtomicBool::new(false),
-                )?;
-                Ok(reply.wants().len())
-            })
+            let (columns, replies) = (heat.prompt_columns(), slice::from_mut(&mut reply));
+            let mut memory = BatchMemory::new(session);
+            let mut batch = memory.batch(model.vocab)?;
+            batch.step(session, replies, columns, &AtomicBool::new(false))?;
+            Ok::<_, EngineError>(reply.wants().len())
         })
     };
     assert_eq!(first(&tree.host()).unwrap(), 300 - 32);
@@ -220,30 +191,31 @@ fn a_thermometer_that_goes_mad_does_not_stop_a_reply() {
 
 #[test]
 fn what_would_swap_is_refused_also_with_zram_and_in_a_control_group() {
-    let refused = |tree: &Tree, flags: &[&str]| {
+    let refused = |tree: &Tree| {
         let (host, kernels) = (tree.host(), dram_targets::best());
-        let outcome = load::with_session(&host, &model(), &load(flags), kernels, |_, _| Ok(()));
-        outcome.err().map(|failure| format!("{failure:?}"))
+        let options = LoadOptions::default();
+        let outcome = with_session(&host, &model(), &options, kernels, |_, _| Ok(()));
+        outcome.err().map(|error: EngineError| format!("{error:?}"))
     };
     let tree = Tree::new("memory");
     let meminfo = |free: u32| {
         format!("MemTotal: 4000000 kB\nMemAvailable: {free} kB\nSwapTotal: 4000000 kB\n")
     };
     tree.write("proc/meminfo", &meminfo(2_000_000));
-    assert_eq!(refused(&tree, &[]), None);
+    assert_eq!(refused(&tree), None);
     // Swap in compressed memory is swap too.
     tree.write("proc/meminfo", &meminfo(90_000));
     tree.write("proc/swaps", "Filename\n/dev/zram0 partition 4000000 0 100\n");
-    let told = refused(&tree, &[]).unwrap();
+    let told = refused(&tree).unwrap();
     assert!(told.contains("NoRoom") && told.contains("92.2 MB are available"), "{told}");
     tree.write("proc/meminfo", &meminfo(2_000_000));
     tree.write("proc/self/cgroup", "0::/robot\n");
     tree.write("sys/fs/cgroup/robot/memory.max", "80000000\n");
     tree.write("sys/fs/cgroup/robot/memory.current", "10000000\n");
-    let told = refused(&tree, &[]).unwrap();
+    let told = refused(&tree).unwrap();
     assert!(told.contains("NoRoom") && told.contains("70.0 MB are available"), "{told}");
     tree.write("sys/fs/cgroup/robot/memory.max", "max\n");
-    assert_eq!(refused(&tree, &[]), None);
+    assert_eq!(refused(&tree), None);
 }
 
 #[test]
@@ -256,17 +228,18 @@ fn threads_are_the_boards_and_cores_are_spared() {
              [threads]\ndecode = {decode}\nprefill = {prefill}\n"
         );
         tree.write("own.toml", &board);
-        Host::read(Root::new(&tree.0), tree.0.join("own.toml").to_str()).unwrap()
+        let own = tree.0.join("own.toml");
+        Host::read(Root::new(&tree.0), own.to_str(), &mut |_| {}).unwrap()
     };
-    let chosen = |host: &Host, flags: &[&str]| {
-        let threads = host.threads(&load(flags));
-        (threads.decode, threads.prefill, host.cpus(&load(flags)))
+    let chosen = |host: &Host, options: &LoadOptions| {
+        let threads = host.threads(options);
+        (threads.decode, threads.prefill, host.cpus(options))
     };
+    let spare = |spare| LoadOptions { spare, ..LoadOptions::default() };
     // No more threads than this machine offers, whatever the tree says.
     let most = crate::host::all_threads() as u32;
-    assert_eq!(chosen(&own(1, 2), &[]), (1, 2.min(most), vec![0, 1, 2, 3]));
-    assert_eq!(chosen(&own(4, 4), &["--spare", "1"]), (3.min(most), 3.min(most), vec![1, 2, 3]));
-    assert_eq!(chosen(&own(4, 4), &["--spare", "9"]), (1, 1, vec![3]));
-    assert_eq!(chosen(&own(1, 2), &["-t", "7"]), (7, 7, vec![0, 1, 2, 3]));
-    assert!(Cli::try_parse_from(["dram", "run", "-t", "1", "--spare", "1"]).is_err());
+    assert_eq!(chosen(&own(1, 2), &spare(0)), (1, 2.min(most), vec![0, 1, 2, 3]));
+    assert_eq!(chosen(&own(4, 4), &spare(1)), (3.min(most), 3.min(most), vec![1, 2, 3]));
+    assert_eq!(chosen(&own(4, 4), &spare(9)), (1, 1, vec![3]));
+    assert_eq!(chosen(&own(1, 2), &options(7, 128)), (7, 7, vec![0, 1, 2, 3]));
 }

@@ -1,0 +1,77 @@
+//! What is told of an answer: to programs, and to people beside it.
+
+use crate::exit::{Failure, Outcome};
+use dram_engine::words::{self, megabytes};
+use dram_engine::{Answer, Ending, Model, Story};
+use dram_runtime::Session;
+use serde_json::{Value, json};
+
+/// Everything about an answer, for programs.
+pub(crate) fn to_json(answer: &Answer, model: &Model<'_>, session: &Session<'_>) -> Value {
+    json!({
+        "model": model.name(),
+        "kernels": session.kernels().name(),
+        "threads": model.threads.decode,
+        "prefill_threads": model.threads.prefill,
+        "prompt_tokens": answer.prompt_tokens,
+        "tokens": answer.tokens,
+        "reasoning": answer.reasoning,
+        "text": answer.text,
+        "end": answer.ending.name(),
+        "prefill_ts": answer.prefill_speed(),
+        "decode_ts": answer.decode_speed(),
+        "first_token_seconds": answer.first_token.as_secs_f64(),
+        "weights_bytes": model.weights_bytes,
+        "weights_are_mapped": !model.in_tiles,
+        "session_bytes": model.session_bytes,
+        "heat": heat(&answer.heat),
+    })
+}
+
+fn heat(story: &Story) -> Value {
+    json!({
+        "highest_celsius": story.highest_celsius,
+        "lowest_khz": story.lowest_khz,
+        "was_throttled": story.was_throttled,
+        "fewest_threads": story.fewest_threads,
+        "threads_at_the_end": story.threads,
+        "rested_seconds": story.rested.as_secs_f64(),
+    })
+}
+
+/// Speed and memory, for people.
+pub(crate) fn print_speed(answer: &Answer, model: &Model<'_>, session: &Session<'_>) {
+    let how = if model.in_tiles { "in tiles" } else { "mapped" };
+    let (threads, kernels) = (words::threads(model.threads), session.kernels().name());
+    eprintln!();
+    eprintln!("prompt  {} tokens, {:.1} a second", answer.prompt_tokens, answer.prefill_speed());
+    eprintln!("answer  {} tokens, {:.1} a second", answer.tokens.len(), answer.decode_speed());
+    eprintln!("first   token after {:.2} s", answer.first_token.as_secs_f64());
+    eprintln!(
+        "memory  {} weights {how}, {} session",
+        megabytes(model.weights_bytes),
+        megabytes(model.session_bytes)
+    );
+    eprintln!("with    {kernels} kernels, {threads}");
+    if let Some(temperature) = answer.heat.temperature() {
+        eprintln!("heat    {temperature}");
+    }
+}
+
+/// Tells why an answer is not complete, unless the user wanted it so, and why it was slow.
+pub(crate) fn print_ending(answer: &Answer) {
+    if answer.ending == Ending::Context {
+        eprintln!("dram: the context is full; --ctx takes a larger one");
+    }
+    if let Some(slowdown) = answer.heat.slowdown() {
+        eprintln!("dram: {slowdown}");
+    }
+}
+
+/// Success, unless it was interrupted.
+pub(crate) fn outcome(answer: &Answer) -> Outcome {
+    match answer.ending {
+        Ending::Interrupted => Err(Failure::interrupted()),
+        _ => Ok(()),
+    }
+}

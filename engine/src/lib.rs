@@ -1,0 +1,41 @@
+//! A model at work on this machine: what stands between the runtime, which computes, and the faces,
+//! which people and programs see.
+//!
+//! A [`Host`] is the machine and its board. [`with_session`] loads a model on it within its memory
+//! and lends the [`Model`] with its session. A [`Conversation`] turns messages into tokens in the
+//! model's chat [`Form`], and each [`Answer`] is made at the pace that the machine's [`Heat`] allows
+//! while a [`Status`] tells how it goes. [`fit`] says beforehand what a model needs.
+//!
+//! Nothing here knows arguments, exit codes, terminals or HTTP: options come as plain data, failures
+//! go back as an [`EngineError`], and what is only worth a warning goes to the caller's notice.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod batch;
+mod board;
+mod conversation;
+mod error;
+pub mod fit;
+mod form;
+mod heat;
+mod host;
+mod load;
+pub mod measure;
+mod oom;
+mod options;
+mod pin;
+pub mod sampling;
+mod status;
+pub mod words;
+
+pub use answer::{Answer, Ending, Question};
+pub use batch::BatchMemory;
+pub use board::select;
+pub use conversation::{Asking, Conversation};
+pub use error::{Class, EngineError, Outcome};
+pub use form::Form;
+pub use heat::{Heat, Story};
+pub use host::{Host, all_threads, threads};
+pub use load::{Model, about, with_gguf, with_session};
+pub use options::{LoadOptions, Weights};
+pub use status::{Status, Stop, Work};

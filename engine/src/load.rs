@@ -1,0 +1,273 @@
+//! From a model's file to a session: everything borrowed lives here, and is lent to a closure.
+
+use crate::error::{Class, EngineError, Outcome};
+use crate::host::Host;
+use crate::oom;
+use crate::options::{LoadOptions, Weights};
+use crate::words::megabytes;
+use dram_boards::Threads;
+use dram_quant::Order;
+use dram_runtime::model::{Gguf, Map, Plan, Room, read_ahead};
+use dram_runtime::text::Vocab;
+use dram_runtime::{Error, Limits, Session, Tiling};
+use dram_targets::Kernels;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// A model that is ready, beside its session.
+pub struct Model<'a> {
+    /// The file, or the first of its parts.
+    pub path: &'a Path,
+    /// What the file says.
+    pub gguf: &'a Gguf<'a>,
+    /// Its tokens.
+    pub vocab: &'a Vocab<'a>,
+    /// Bytes of the weights' file in memory, mapped or read.
+    pub weights_bytes: usize,
+    /// Whether the weights are in tiles, or become tiles while they are used.
+    pub in_tiles: bool,
+    /// Bytes of everything else.
+    pub session_bytes: usize,
+    /// Threads to generate, and to read a prompt.
+    pub threads: Threads,
+}
+
+impl Model<'_> {
+    /// The name of the model's file, without `.gguf`.
+    pub fn name(&self) -> String {
+        self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// Lends a checked view of a model's file.
+///
+/// # Errors
+///
+/// If there is no such file or it is damaged, and those of `f`.
+pub fn with_gguf<T, E: From<EngineError>>(
+    path: &Path,
+    f: impl FnOnce(&Gguf<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let maps = Map::open_all(path).map_err(about(path))?;
+    view(path, &maps, f)
+}
+
+/// Lends a session of a model on a host.
+///
+/// # Errors
+///
+/// If there is no such file, it is damaged, or it does not fit in memory, and those of `f`.
+pub fn with_session<T, E: From<EngineError>>(
+    host: &Host,
+    path: &Path,
+    options: &LoadOptions,
+    kernels: &'static Kernels,
+    f: impl FnOnce(&Model<'_>, &mut Session<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    oom::volunteer();
+    let loading = Loading { host, path, options, kernels, threads: host.threads(options) };
+    host.pin(options, loading.most_threads());
+    let maps = Map::open_all(path).map_err(about(path))?;
+    view(path, &maps, |header| {
+        loading.check_fits(header, bytes(&maps))?;
+        let place = loading.place(header, bytes(&maps))?;
+        let mut tables = vec![0; Vocab::bytes(header).map_err(about(path))?];
+        let (vocab, images) = loading.read(header, place, &mut tables)?;
+        let weights = images.as_deref().unwrap_or(&maps);
+        if options.mlock {
+            weights.iter().try_for_each(Map::lock).map_err(about(path))?;
+        }
+        view(path, weights, |gguf| {
+            let (vocab, weights_bytes) = (&vocab, bytes(weights));
+            let release = |rows: &[u8]| maps.iter().for_each(|map| map.release(rows));
+            loading.start(Loaded { gguf, vocab, weights_bytes, place, release: &release }, f)
+        })
+    })
+}
+
+/// What is loaded, and where.
+struct Loading<'l> {
+    host: &'l Host,
+    path: &'l Path,
+    options: &'l LoadOptions,
+    kernels: &'static Kernels,
+    threads: Threads,
+}
+
+/// Where the weights lie while the model runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the map of the file, as they are.
+    Mapped,
+    /// In memory, read into tiles before the session starts.
+    Read,
+    /// First in the map, then in memory: they become tiles while the first tokens come.
+    Arranged,
+}
+
+/// A model whose weights are where they begin, and whose vocabulary is ready.
+struct Loaded<'a> {
+    gguf: &'a Gguf<'a>,
+    vocab: &'a Vocab<'a>,
+    weights_bytes: usize,
+    place: Place,
+    /// Lets go of rows of the map that are in tiles now.
+    release: &'a (dyn Fn(&[u8]) + Sync),
+}
+
+impl Loading<'_> {
+    fn most_threads(&self) -> usize {
+        self.threads.decode.max(self.threads.prefill) as usize
+    }
+
+    /// Refuses a model whose weights would have to come from the disk again and again.
+    fn check_fits(&self, header: &Gguf<'_>, weights_bytes: usize) -> Outcome {
+        if self.options.force {
+            return Ok(());
+        }
+        let about = about(self.path);
+        let mut slots = vec![None; Plan::layers_in(header).map_err(&about)?];
+        let plan = Plan::new(header, &mut slots).map_err(&about)?;
+        let session = plan.bytes(&self.limits(&plan)).map_err(&about)?;
+        let remedy =
+            "take a smaller --ctx, --kv q8_0 or a smaller model, as `dram fit` tells, or --force";
+        let needed = weights_bytes.saturating_add(session);
+        check_room(self.host, "the model with its session", needed, remedy)
+            .map_err(|error| error.about(self.path.display()))
+    }
+
+    /// Where the weights are to lie.
+    ///
+    /// Left to choose, they become tiles where this CPU gains by it and half of the memory is enough.
+    fn place(&self, header: &Gguf<'_>, weights_bytes: usize) -> Outcome<Place> {
+        let is_packed = header.tensors().any(|tensor| tensor.order() == Order::Tiles);
+        let in_tiles = match self.options.weights {
+            Weights::Rows => false,
+            _ if is_packed => false,
+            Weights::Auto => {
+                let available = self.host.available_bytes();
+                let fits = available.is_some_and(|available| weights_bytes <= available / 2);
+                self.kernels.tiles_pay() && fits
+            }
+            Weights::Tiles => {
+                let remedy = "take --weights rows";
+                check_room(self.host, "the model in tiles", weights_bytes, remedy)?;
+                true
+            }
+        };
+        Ok(match (in_tiles, self.options.mlock) {
+            (false, _) => Place::Mapped,
+            // What is to be locked must be there; else the first answer need not wait for tiles.
+            (true, true) => Place::Read,
+            (true, false) => Place::Arranged,
+        })
+    }
+
+    /// Makes the vocabulary, and reads the weights if they are not to stay in the map.
+    ///
+    /// Neither waits for the other: one computes, and the other often waits for the disk.
+    fn read<'v>(
+        &self,
+        header: &'v Gguf<'v>,
+        place: Place,
+        tables: &'v mut [u8],
+    ) -> Outcome<(Vocab<'v>, Option<Vec<Map>>)> {
+        let (vocab, images) = thread::scope(|scope| {
+            let vocab = scope.spawn(|| Vocab::new(header, tables));
+            let read = || Map::read_tiles(self.path, self.most_threads());
+            let images = (place == Place::Read).then(read).transpose();
+            (vocab.join().expect("no file makes the vocabulary panic"), images)
+        });
+        let images = images.map_err(about(self.path))?;
+        Ok((vocab.map_err(about(self.path))?, images))
+    }
+
+    /// Takes memory, starts the session in it, and lends both.
+    fn start<T, E: From<EngineError>>(
+        &self,
+        loaded: Loaded<'_>,
+        f: impl FnOnce(&Model<'_>, &mut Session<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let Loaded { gguf, vocab, weights_bytes, place, release } = loaded;
+        let mut slots = vec![None; Plan::layers_in(gguf).map_err(about(self.path))?];
+        let plan = Plan::new(gguf, &mut slots).map_err(about(self.path))?;
+        let limits = self.limits(&plan);
+        let session_bytes = plan.bytes(&limits).map_err(EngineError::from)?;
+        let remedy = "take a smaller --ctx, or --kv q8_0";
+        check_room(self.host, "a session", session_bytes, remedy)?;
+        let mut memory = Room::new("a session", session_bytes).map_err(EngineError::from)?;
+        let is_arranged = place == Place::Arranged;
+        let tile_bytes = if is_arranged { plan.tile_bytes() } else { Ok(0) };
+        let tile_bytes = tile_bytes.map_err(EngineError::from)?;
+        let mut room = Room::new("the model in tiles", tile_bytes).map_err(EngineError::from)?;
+        let mut layers = vec![None; plan.config.layers];
+        let mut session =
+            Session::new(&plan, self.kernels, limits, &mut memory).map_err(EngineError::from)?;
+        if tile_bytes > 0 {
+            let tiling = Tiling { room: &mut room, layers: &mut layers, release };
+            session.arrange_in(tiling).map_err(EngineError::from)?;
+        }
+        session.set_threads(self.threads.decode as usize, self.threads.prefill as usize);
+        let model = Model {
+            path: self.path,
+            gguf,
+            vocab,
+            weights_bytes,
+            in_tiles: place != Place::Mapped,
+            session_bytes,
+            threads: self.threads.at_most(session.limits().threads as u32),
+        };
+        reading_ahead(&plan, || f(&model, &mut session))
+    }
+
+    fn limits(&self, plan: &Plan<'_>) -> Limits {
+        let default = Limits::default();
+        let context = self.options.context.unwrap_or(default.context.min(plan.config.context));
+        let sequences = self.options.sequences.unwrap_or(default.sequences);
+        let (threads, kv) = (self.most_threads(), self.options.kv);
+        Limits { context, sequences, logits: sequences, threads, kv, ..default }
+    }
+}
+
+/// Runs `f` while the weights it will use are read from the disk, if they are not in memory.
+fn reading_ahead<T>(plan: &Plan<'_>, f: impl FnOnce() -> T) -> T {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| read_ahead(plan.weights(), &stop));
+        let outcome = f();
+        stop.store(true, Ordering::Relaxed);
+        outcome
+    })
+}
+
+/// Lends a checked view of a file's parts.
+fn view<T, E: From<EngineError>>(
+    path: &Path,
+    maps: &[Map],
+    f: impl FnOnce(&Gguf<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let parts: Vec<&[u8]> = maps.iter().map(|map| &**map).collect();
+    f(&Gguf::join(&parts).map_err(about(path))?)
+}
+
+fn bytes(maps: &[Map]) -> usize {
+    maps.iter().map(|map| map.len()).sum()
+}
+
+/// Refuses what would make the system swap or end programs.
+fn check_room(host: &Host, what: &str, needed: usize, remedy: &str) -> Outcome {
+    match host.available_bytes() {
+        Some(available) if needed > available => {
+            let (needed, available) = (megabytes(needed), megabytes(available));
+            let message = format!("{what} needs {needed}, {available} are available; {remedy}");
+            Err(EngineError::new(Class::NoRoom, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says which file an error is about.
+pub fn about(path: &Path) -> impl Fn(Error) -> EngineError {
+    move |error| EngineError::from(error).about(path.display())
+}
