@@ -4,7 +4,8 @@
 //! A [`Host`] is the machine and its board. [`with_session`] loads a model on it within its memory
 //! and lends the [`Model`] with its session. A [`Conversation`] turns messages into tokens in the
 //! model's chat [`Form`], and each [`Answer`] is made at the pace that the machine's [`Heat`] allows
-//! while a [`Status`] tells how it goes. [`fit`] says beforehand what a model needs.
+//! while a [`Status`] tells how it goes. An [`Engine`] takes [`Request`]s of many and makes all their
+//! replies in common passes; what comes of one is read from its [`Ticket`]. [`fit`] says beforehand what a model needs.
 //!
 //! Nothing here knows arguments, exit codes, terminals or HTTP: options come as plain data, failures
 //! go back as an [`EngineError`], and what is only worth a warning goes to the caller's notice.
@@ -25,6 +26,7 @@ mod oom;
 mod options;
 mod pin;
 pub mod sampling;
+mod scheduler;
 mod status;
 pub mod words;
 
@@ -38,4 +40,8 @@ pub use heat::{Heat, Story};
 pub use host::{Host, all_threads, threads};
 pub use load::{Model, about, with_gguf, with_session};
 pub use options::{LoadOptions, Weights};
+pub use scheduler::{
+    Engine, Finished, Refused, Request, Statistics, Steps, Ticket, Token, Update, Usage,
+    with_engine,
+};
 pub use status::{Status, Stop, Work};

@@ -226,7 +226,8 @@ impl Loading<'_> {
         let context = self.options.context.unwrap_or(default.context.min(plan.config.context));
         let sequences = self.options.sequences.unwrap_or(default.sequences);
         let (threads, kv) = (self.most_threads(), self.options.kv);
-        Limits { context, sequences, logits: sequences, threads, kv, ..default }
+        let pages = self.options.pages.unwrap_or(default.pages);
+        Limits { context, sequences, pages, logits: sequences, threads, kv, ..default }
     }
 }
 

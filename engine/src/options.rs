@@ -33,6 +33,8 @@ pub struct LoadOptions {
     pub force: bool,
     /// Sequences at a time; one unless asked.
     pub sequences: Option<usize>,
+    /// Pages of keys and values that sequences share; as many as all of them take at full length.
+    pub pages: Option<usize>,
 }
 
 impl Default for LoadOptions {
@@ -46,6 +48,7 @@ impl Default for LoadOptions {
             mlock: false,
             force: false,
             sequences: None,
+            pages: None,
         }
     }
 }
