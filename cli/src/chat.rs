@@ -46,7 +46,7 @@ impl<'l> Line<'l> {
 
 /// Talks until the user leaves. Nothing of it is written to disk.
 pub(crate) fn run(args: &args::Run, mut talk: Conversation<'_, '_>, status: &Status) -> Outcome {
-    eprintln!("{}: /help tells the commands, /bye leaves", talk.model.name());
+    eprintln!("{}: /help tells the commands, /bye leaves", talk.model().name());
     interrupt::catch(&status.stop)?;
     status.set(Work::Ready);
     let mut editor = DefaultEditor::new().map_err(refused)?;
@@ -93,7 +93,7 @@ fn ask(args: &args::Run, talk: &mut Conversation<'_, '_>, text: &str, status: &S
     match answer {
         Ok(answer) => {
             if args.verbose {
-                report::print_speed(&answer, talk.model, talk.session);
+                report::print_speed(&answer, talk.model());
             }
             report::print_ending(&answer);
         }

@@ -3,14 +3,13 @@
 use crate::exit::{Failure, Outcome};
 use dram_engine::words::{self, megabytes};
 use dram_engine::{Answer, Ending, Model, Story};
-use dram_runtime::Session;
 use serde_json::{Value, json};
 
 /// Everything about an answer, for programs.
-pub(crate) fn to_json(answer: &Answer, model: &Model<'_>, session: &Session<'_>) -> Value {
+pub(crate) fn to_json(answer: &Answer, model: &Model<'_>) -> Value {
     json!({
         "model": model.name(),
-        "kernels": session.kernels().name(),
+        "kernels": model.kernels.name(),
         "threads": model.threads.decode,
         "prefill_threads": model.threads.prefill,
         "prompt_tokens": answer.prompt_tokens,
@@ -40,9 +39,9 @@ fn heat(story: &Story) -> Value {
 }
 
 /// Speed and memory, for people.
-pub(crate) fn print_speed(answer: &Answer, model: &Model<'_>, session: &Session<'_>) {
+pub(crate) fn print_speed(answer: &Answer, model: &Model<'_>) {
     let how = if model.in_tiles { "in tiles" } else { "mapped" };
-    let (threads, kernels) = (words::threads(model.threads), session.kernels().name());
+    let (threads, kernels) = (words::threads(model.threads), model.kernels.name());
     eprintln!();
     eprintln!("prompt  {} tokens, {:.1} a second", answer.prompt_tokens, answer.prefill_speed());
     eprintln!("answer  {} tokens, {:.1} a second", answer.tokens.len(), answer.decode_speed());

@@ -10,11 +10,9 @@ use crate::screen::Screen;
 use crate::{interrupt, prompt, pull, report, sampling};
 use dram_boards::Root;
 use dram_engine::{
-    Answer, Asking, BatchMemory, Conversation, Heat, Host, Model, Question, Status, Work,
-    with_session,
+    Answer, Asking, Conversation, Heat, Host, Model, Solo, SoloMemory, Status, Work, with_session,
 };
-use dram_runtime::text::{Channel, Encoder};
-use dram_runtime::{Batch, ReplyOptions, Sampling, Session};
+use dram_runtime::text::Channel;
 use dram_targets::Kernels;
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZero;
@@ -44,27 +42,14 @@ pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -
             if let Some(warning) = model.vocab.warning() {
                 notice(warning);
             }
-            let mut memory = BatchMemory::new(session);
+            let mut memory = SoloMemory::new(session);
             let sampling = sampling::choose(&args.sampling, model)?;
-            let choosing = (memory.batch(model.vocab)?, sampling);
-            let mut scratch = vec![0; Encoder::BYTES];
-            let mut encoder = Encoder::new(model.vocab, &mut scratch)?;
             let heat = Heat::watch(&host, model.threads, &host.cpus(&options));
+            let solo = Solo::new(model, session, &mut memory, sampling, heat)?;
             match wish {
-                Wish::Prompt(text) if args.raw => {
-                    let mut tokens = Vec::new();
-                    encoder.encode_leading(&text, true, |id| tokens.push(id));
-                    complete(args, model, session, choosing, heat, &tokens, &asking)
-                }
-                Wish::Prompt(text) => {
-                    let talk = converse(args, model, session, choosing, encoder, heat)?;
-                    answer(args, talk, &text, &asking)
-                }
-                Wish::Chat => chat::run(
-                    args,
-                    converse(args, model, session, choosing, encoder, heat)?,
-                    status,
-                ),
+                Wish::Prompt(text) if args.raw => complete(args, solo, &text, &asking),
+                Wish::Prompt(text) => answer(args, converse(args, solo)?, &text, &asking),
+                Wish::Chat => chat::run(args, converse(args, solo)?, status),
             }
         })
     };
@@ -115,17 +100,9 @@ fn path(model: Option<&str>) -> Outcome<PathBuf> {
 }
 
 /// Starts a conversation with the user's instructions, or those that a known model needs.
-fn converse<'c, 'a>(
-    args: &args::Run,
-    model: &'c Model<'c>,
-    session: &'c mut Session<'a>,
-    choosing: (Batch<'c>, Sampling),
-    encoder: Encoder<'c>,
-    heat: Heat,
-) -> Outcome<Conversation<'c, 'a>> {
-    let known = Known::of(model.path).map(|known| known.system);
-    let system = args.system.as_deref().or(known);
-    Ok(Conversation::new(model, session, choosing, encoder, heat, system, &mut notice)?)
+fn converse<'c, 'a>(args: &args::Run, solo: Solo<'c, 'a>) -> Outcome<Conversation<'c, 'a>> {
+    let known = Known::of(solo.model.path).map(|known| known.system);
+    Ok(Conversation::new(solo, args.system.as_deref().or(known), &mut notice)?)
 }
 
 /// Answers one prompt.
@@ -139,27 +116,17 @@ fn answer(
     let mut screen = Screen::new(args.hide_think);
     let answer = talk.ask(text, asking, |channel, text| show(args, &mut screen, channel, text));
     screen.end(true)?;
-    tell(args, &answer?, talk.model, talk.session)
+    tell(args, &answer?, talk.model())
 }
 
-/// Completes the tokens of one text without any template.
-fn complete(
-    args: &args::Run,
-    model: &Model<'_>,
-    session: &mut Session<'_>,
-    (mut batch, sampling): (Batch<'_>, Sampling),
-    mut heat: Heat,
-    tokens: &[u32],
-    asking: &Asking<'_>,
-) -> Outcome {
+/// Completes one text without any template.
+fn complete(args: &args::Run, mut solo: Solo<'_, '_>, text: &str, asking: &Asking<'_>) -> Outcome {
     interrupt::catch(&asking.status.stop)?;
-    let (sequence, mut screen) = (session.open()?, Screen::new(false));
-    let options = ReplyOptions { sampling, start: None, max_tokens: asking.most, logprobs: None };
-    let question = Question { tokens, sequence, known: 0, options };
-    let show = |channel, text: &str| show(args, &mut screen, channel, text);
-    let answer = Answer::make(session, &mut batch, &mut heat, &question, asking, show);
+    let mut screen = Screen::new(false);
+    let answer =
+        solo.complete(text, asking, |channel, text| show(args, &mut screen, channel, text));
     screen.end(io::stdout().is_terminal())?;
-    tell(args, &answer?, model, session)
+    tell(args, &answer?, solo.model)
 }
 
 /// Shows a piece of an answer, unless all of it is told in the end.
@@ -174,12 +141,12 @@ fn most(args: &args::Run) -> usize {
     args.tokens.map_or(usize::MAX, NonZero::get)
 }
 
-fn tell(args: &args::Run, answer: &Answer, model: &Model<'_>, session: &Session<'_>) -> Outcome {
+fn tell(args: &args::Run, answer: &Answer, model: &Model<'_>) -> Outcome {
     if args.output.json {
-        writeln!(io::stdout(), "{:#}", report::to_json(answer, model, session))?;
+        writeln!(io::stdout(), "{:#}", report::to_json(answer, model))?;
     }
     if args.verbose {
-        report::print_speed(answer, model, session);
+        report::print_speed(answer, model);
     }
     report::print_ending(answer);
     report::outcome(answer)

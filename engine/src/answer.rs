@@ -1,8 +1,8 @@
 //! One reply of a model, and how it went.
 
-use crate::conversation::Asking;
 use crate::error::EngineError;
 use crate::heat::{Heat, Story};
+use crate::solo::Asking;
 use dram_runtime::text::Channel;
 use dram_runtime::{
     Batch, Error, FinishReason, Output, Reply, ReplyOptions, Sequence, Session, SessionFault, Step,

@@ -1,26 +1,17 @@
 //! Messages so far, and their tokens in a session.
 
-use crate::answer::{Answer, Question};
+use crate::answer::Answer;
 use crate::error::{EngineError, Outcome};
 use crate::form::Form;
-use crate::heat::Heat;
 use crate::load::Model;
-use crate::status::Status;
-use dram_runtime::text::{Channel, Encoder, Message, Role};
-use dram_runtime::{Batch, Error, ReplyOptions, Sampling, Sequence, Session};
+use crate::solo::{Asking, Solo};
+use dram_runtime::text::{Channel, Message, Role};
+use dram_runtime::{Error, Sequence};
 use std::iter::zip;
-use std::time::Instant;
 
 /// A conversation with a model. Thoughts are not kept: models are not shown their earlier ones.
 pub struct Conversation<'c, 'a> {
-    /// The model that answers.
-    pub model: &'c Model<'c>,
-    /// Its session.
-    pub session: &'c mut Session<'a>,
-    batch: Batch<'c>,
-    sampling: Sampling,
-    encoder: Encoder<'c>,
-    heat: Heat,
+    solo: Solo<'c, 'a>,
     form: Form<'c>,
     sequence: Sequence,
     /// The tokens of `sequence`.
@@ -30,16 +21,6 @@ pub struct Conversation<'c, 'a> {
     pub thinks: bool,
 }
 
-/// What every reply needs beside the conversation.
-pub struct Asking<'s> {
-    /// Tokens that a reply may have.
-    pub most: usize,
-    /// When the user asked.
-    pub asked: Instant,
-    /// Tells how it goes, and may be asked to stop.
-    pub status: &'s Status,
-}
-
 impl<'c, 'a> Conversation<'c, 'a> {
     /// Starts with nothing but instructions, if there are any.
     ///
@@ -47,31 +28,19 @@ impl<'c, 'a> Conversation<'c, 'a> {
     ///
     /// As [`Form::of`], which also tells `notice`.
     pub fn new(
-        model: &'c Model<'c>,
-        session: &'c mut Session<'a>,
-        (batch, sampling): (Batch<'c>, Sampling),
-        encoder: Encoder<'c>,
-        heat: Heat,
+        solo: Solo<'c, 'a>,
         system: Option<&str>,
         notice: &mut dyn FnMut(&str),
     ) -> Outcome<Self> {
-        let form = Form::of(model, notice)?;
-        let sequence = session.open()?;
+        let form = Form::of(solo.model, notice)?;
+        let sequence = solo.session.open()?;
         let messages = system.map(|text| (Role::System, text.into())).into_iter().collect();
-        let (past, thinks) = (Vec::new(), true);
-        Ok(Self {
-            model,
-            session,
-            batch,
-            sampling,
-            encoder,
-            heat,
-            form,
-            sequence,
-            past,
-            messages,
-            thinks,
-        })
+        Ok(Self { solo, form, sequence, past: Vec::new(), messages, thinks: true })
+    }
+
+    /// The model that answers.
+    pub const fn model(&self) -> &'c Model<'c> {
+        self.solo.model
     }
 
     /// Forgets all but the instructions.
@@ -106,16 +75,12 @@ impl<'c, 'a> Conversation<'c, 'a> {
     ) -> Result<Answer, E> {
         let messages = self.messages.iter().map(|(role, content)| Message { role: *role, content });
         let messages: Vec<_> = messages.collect();
-        let (tokens, start) = self.form.encode(&mut self.encoder, &messages, self.thinks)?;
+        let (tokens, start) = self.form.encode(&mut self.solo.encoder, &messages, self.thinks)?;
         let known = self.keep(&tokens).map_err(EngineError::from)?;
-        let Self { session, batch, heat, sequence, sampling, .. } = self;
-        let max_tokens = asking.most;
-        let options =
-            ReplyOptions { sampling: *sampling, start: Some(start), max_tokens, logprobs: None };
-        let question = Question { tokens: &tokens, sequence: *sequence, known, options };
-        let answer = Answer::make(session, batch, heat, &question, asking, show)?;
+        let past = (self.sequence, known);
+        let answer = self.solo.answer(&tokens, past, Some(start), asking, show)?;
         self.past.extend(tokens[known..].iter().chain(&answer.tokens));
-        let position = self.session.position(self.sequence).map_err(EngineError::from)?;
+        let position = self.solo.session.position(self.sequence).map_err(EngineError::from)?;
         self.past.truncate(position);
         Ok(answer)
     }
@@ -125,7 +90,7 @@ impl<'c, 'a> Conversation<'c, 'a> {
     fn keep(&mut self, tokens: &[u32]) -> Result<usize, Error> {
         let common = zip(&self.past, tokens).take_while(|(a, b)| a == b).count();
         let known = common.min(tokens.len().saturating_sub(1));
-        self.session.rewind(self.sequence, known)?;
+        self.solo.session.rewind(self.sequence, known)?;
         self.past.truncate(known);
         Ok(known)
     }

@@ -2,7 +2,7 @@
 //! which people and programs see.
 //!
 //! A [`Host`] is the machine and its board. [`with_session`] loads a model on it within its memory
-//! and lends the [`Model`] with its session. A [`Conversation`] turns messages into tokens in the
+//! and lends the [`Model`] with its session. A [`Solo`] answers one who asks at a time: it completes a text, or a [`Conversation`] turns messages into tokens in the
 //! model's chat [`Form`], and each [`Answer`] is made at the pace that the machine's [`Heat`] allows
 //! while a [`Status`] tells how it goes. An [`Engine`] takes [`Request`]s of many and makes all their
 //! replies in common passes; what comes of one is read from its [`Ticket`]. [`fit`] says beforehand what a model needs.
@@ -27,13 +27,14 @@ mod options;
 mod pin;
 pub mod sampling;
 mod scheduler;
+mod solo;
 mod status;
 pub mod words;
 
 pub use answer::{Answer, Ending, Question};
 pub use batch::BatchMemory;
 pub use board::select;
-pub use conversation::{Asking, Conversation};
+pub use conversation::Conversation;
 pub use error::{Class, EngineError, Outcome};
 pub use form::Form;
 pub use heat::{Heat, Story};
@@ -44,4 +45,5 @@ pub use scheduler::{
     Engine, Finished, Refused, Request, Statistics, Steps, Ticket, Token, Update, Usage,
     with_engine,
 };
+pub use solo::{Asking, Solo, SoloMemory};
 pub use status::{Status, Stop, Work};

@@ -31,6 +31,8 @@ pub struct Model<'a> {
     pub session_bytes: usize,
     /// Threads to generate, and to read a prompt.
     pub threads: Threads,
+    /// The kernels that compute.
+    pub kernels: &'static Kernels,
 }
 
 impl Model<'_> {
@@ -217,6 +219,7 @@ impl Loading<'_> {
             in_tiles: place != Place::Mapped,
             session_bytes,
             threads: self.threads.at_most(session.limits().threads as u32),
+            kernels: self.kernels,
         };
         reading_ahead(&plan, || f(&model, &mut session))
     }

@@ -1,10 +1,8 @@
 //! Many requests at random over few pages: each gets the text that it would have got alone.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../../runtime/tests/build/mod.rs"]
 mod build;
-#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../../runtime/tests/tiny/mod.rs"]
 mod tiny;
 

@@ -4,11 +4,11 @@
 use super::{Heat, Story};
 use crate::answer::{Answer, Question};
 use crate::batch::BatchMemory;
-use crate::conversation::Asking;
 use crate::error::{EngineError, Outcome};
 use crate::host::Host;
 use crate::load::with_session;
 use crate::options::LoadOptions;
+use crate::solo::Asking;
 use crate::status::Status;
 use dram_boards::Root;
 use dram_runtime::text::Encoder;

@@ -97,12 +97,7 @@ impl Ticket {
         (Self { shared, stop, is_over: false }, writer)
     }
 
-    /// Waits for something new and takes it; `None` once [`Update::finished`] was taken.
-    pub fn next(&mut self) -> Option<Update> {
-        self.take(None)
-    }
-
-    /// As [`Self::next`], but after so much time without anything new the update is empty.
+    /// As [`Iterator::next`], but after so much time without anything new the update is empty.
     pub fn next_within(&mut self, time: Duration) -> Option<Update> {
         self.take(Some(time))
     }
@@ -133,6 +128,15 @@ impl Ticket {
         let update = std::mem::take(&mut kept.update);
         self.is_over = update.finished.is_some();
         Some(update)
+    }
+}
+
+/// Waits for something new and takes it; there is nothing behind [`Update::finished`].
+impl Iterator for Ticket {
+    type Item = Update;
+
+    fn next(&mut self) -> Option<Update> {
+        self.take(None)
     }
 }
 
