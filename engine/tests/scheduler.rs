@@ -345,7 +345,8 @@ fn cancelling_ends_a_request_within_a_step_wherever_it_is() {
         let outcome = with_engine(model.vocab, session, heat, 8, |engine| {
             let sampling = Sampling::GREEDY;
             let options = ReplyOptions { sampling, start: None, max_tokens: 400, logprobs: None };
-            let bias = model.vocab.ends().iter().map(|token| (*token, -1e9)).collect::<Vec<_>>();
+            let bias =
+                model.vocab.stop_tokens().iter().map(|token| (*token, -1e9)).collect::<Vec<_>>();
             let submit = |count: usize| {
                 let mut request = Request::new(vec![65; count], options);
                 request.logit_bias.clone_from(&bias);
