@@ -59,7 +59,8 @@ impl Isa for Dpbusd {
         if y.len() == Self::TOGETHER * x.count() {
             return wide::panel::<K>(panel, x, y);
         }
-        columns::<Self, _>(&mut Unpacked::<K>::new(panel), x, y);
+        // SAFETY: as the caller promises.
+        unsafe { columns::<Self, _>(&mut Unpacked::<K>::new(panel), x, y) }
     }
 }
 

@@ -59,7 +59,8 @@ impl Isa for Smlal {
         if largest::<K>() <= Self::PANEL_LANES {
             panel::product::<K>(panel, x, y);
         } else {
-            panel_product::<Self, K>(panel, x, y);
+            // SAFETY: as the caller promises.
+            unsafe { panel_product::<Self, K>(panel, x, y) }
         }
     }
 }

@@ -21,24 +21,36 @@ impl<const UNITS: usize, const MIN: bool> Kind for Any<UNITS, MIN> {
 }
 
 /// Multiplies groups of rows with every column.
+///
+/// # Safety
+///
+/// The CPU must have the features of `I`.
 #[target_feature(enable = "neon")]
-pub(crate) fn product<I: Isa>(
+pub(crate) unsafe fn product<I: Isa>(
     w: &Eights<'_>,
     x: &Q8<'_>,
     scratch: &mut Scratch<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
     match (w.format.weights() / UNIT, w.format.has_min()) {
-        (1, false) => unpacked::<I, Any<1, false>>(w, x, scratch, y),
-        (1, true) => unpacked::<I, Any<1, true>>(w, x, scratch, y),
-        (_, false) => unpacked::<I, Any<8, false>>(w, x, scratch, y),
-        (_, true) => unpacked::<I, Any<8, true>>(w, x, scratch, y),
+        // SAFETY: as the caller promises.
+        (1, false) => unsafe { unpacked::<I, Any<1, false>>(w, x, scratch, y) },
+        // SAFETY: as above.
+        (1, true) => unsafe { unpacked::<I, Any<1, true>>(w, x, scratch, y) },
+        // SAFETY: as above.
+        (_, false) => unsafe { unpacked::<I, Any<8, false>>(w, x, scratch, y) },
+        // SAFETY: as above.
+        (_, true) => unsafe { unpacked::<I, Any<8, true>>(w, x, scratch, y) },
     }
 }
 
 /// The product of groups of kind `K`.
+///
+/// # Safety
+///
+/// The CPU must have the features of `I`.
 #[target_feature(enable = "neon")]
-fn unpacked<I: Isa, K: Kind>(
+unsafe fn unpacked<I: Isa, K: Kind>(
     w: &Eights<'_>,
     x: &Q8<'_>,
     scratch: &mut Scratch<'_>,
@@ -50,7 +62,7 @@ fn unpacked<I: Isa, K: Kind>(
             let w = Rows::<K> { w: Defined::new(w), kind: PhantomData };
             fill::<I, _>(&w, &mut part(panel, group, x.len / UNIT));
         }
-        // SAFETY: `I` is named only by the table that has its features.
+        // SAFETY: as the caller promises.
         unsafe { I::panel::<K>(panel, x, y) }
     }
 }

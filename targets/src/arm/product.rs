@@ -14,7 +14,7 @@ use dram_quant::{EIGHT, Order, Q8, UNIT};
 
 /// How an instruction set multiplies.
 pub(crate) trait Isa {
-    /// How it multiplies few columns, with rows where they lie.
+    /// How it multiplies few columns, with rows where they lie: in need of no other features.
     type Few: Isa;
 
     /// The most columns its registers are enough for in a pass over groups: 2 or 4.
@@ -56,15 +56,20 @@ pub(crate) trait Isa {
     where
         Self: Sized,
     {
-        panel_product::<Self, K>(panel, x, y);
+        // SAFETY: as the caller promises.
+        unsafe { panel_product::<Self, K>(panel, x, y) }
     }
 }
 
 /// Multiplies groups of rows in blocks of `B` bytes with every column: where they lie if there are
 /// few columns, else unpacked.
+///
+/// # Safety
+///
+/// The CPU must have the features of `I`.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
+pub(crate) unsafe fn product<I: Isa, T: Tile<B>, const B: usize>(
     w: &Eights<'_>,
     x: &Q8<'_>,
     scratch: &mut Scratch<'_>,
@@ -72,7 +77,8 @@ pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
 ) {
     if x.count() <= few::<I>(w.order) {
         for (w, y) in w.groups().zip(y.chunks_exact_mut(x.count())) {
-            in_place::<I::Few, T, B>(&w, x, y);
+            // SAFETY: as the caller promises; `Few` needs no other features.
+            unsafe { in_place::<I::Few, T, B>(&w, x, y) }
         }
         return;
     }
@@ -81,7 +87,7 @@ pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
         for (group, w) in w.groups().enumerate() {
             unpack::<I, T, B>(&w, &mut part(panel, group, x.len / UNIT));
         }
-        // SAFETY: `I` is named only by the table that has its features.
+        // SAFETY: as the caller promises.
         unsafe { I::panel::<T::Panel>(panel, x, y) }
     }
 }
@@ -100,13 +106,22 @@ fn few<I: Isa>(order: Order) -> usize {
 }
 
 /// Multiplies rows where they lie, with few columns.
+///
+/// # Safety
+///
+/// The CPU must have the features of `I`.
 #[inline]
 #[target_feature(enable = "neon")]
-fn in_place<I: Isa, T: Tile<B>, const B: usize>(w: &Eight<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
+unsafe fn in_place<I: Isa, T: Tile<B>, const B: usize>(
+    w: &Eight<'_>,
+    x: &Q8<'_>,
+    y: &mut [[f32; EIGHT]],
+) {
     let blocks = w.bytes.as_chunks().0;
     match w.order {
-        Order::Tiles => pass::<I, _>(&Tiles::<T, B>::new(blocks), x, 0, y),
-        // SAFETY: `I` is named only by the table that has its features.
+        // SAFETY: as the caller promises.
+        Order::Tiles => unsafe { pass::<I, _>(&Tiles::<T, B>::new(blocks), x, 0, y) },
+        // SAFETY: as above.
         Order::Rows => unsafe { I::pass::<_, 1>(&Rows::<T, B>::new(blocks, w.rows), x, 0, y) },
     }
 }
@@ -123,36 +138,51 @@ fn unpack<I: Isa, T: Tile<B>, const B: usize>(w: &Eight<'_>, panel: &mut Panel<'
 }
 
 /// Multiplies groups of a panel with every column, one group after the other.
+///
+/// # Safety
+///
+/// The CPU must have the features of `I`.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(crate) fn panel_product<I: Isa, K: Kind>(
+pub(crate) unsafe fn panel_product<I: Isa, K: Kind>(
     panel: &Panel<'_>,
     x: &Q8<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
     for (group, y) in y.chunks_mut(x.count()).enumerate() {
-        columns::<I, _>(&Unpacked::<I, K>::new(panel, group * (x.len / UNIT)), x, y);
+        let w = &Unpacked::<I, K>::new(panel, group * (x.len / UNIT));
+        // SAFETY: as the caller promises.
+        unsafe { columns::<I, _>(w, x, y) }
     }
 }
 
 /// Multiplies with every column, as many in a pass as there are registers for: two if integers come
 /// in rows.
+///
+/// # Safety
+///
+/// The CPU must have the features of `I`.
 #[inline]
 #[target_feature(enable = "neon")]
-fn columns<I: Isa, S: Source>(w: &S, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
+unsafe fn columns<I: Isa, S: Source>(w: &S, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
     let most = if S::ROWS { 2 } else { I::COLUMNS };
     for (c, y) in y.chunks_mut(most).enumerate() {
-        pass::<I, S>(w, x, c * most, y);
+        // SAFETY: as the caller promises.
+        unsafe { pass::<I, S>(w, x, c * most, y) }
     }
 }
 
 /// Multiplies with the columns from `first` on, as many as a pass takes at most.
+///
+/// # Safety
+///
+/// The CPU must have the features of `I`.
 #[inline]
 #[target_feature(enable = "neon")]
-fn pass<I: Isa, S: Source>(w: &S, x: &Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
+unsafe fn pass<I: Isa, S: Source>(w: &S, x: &Q8<'_>, first: usize, y: &mut [[f32; EIGHT]]) {
     let four = const { I::COLUMNS == 4 && !S::ROWS };
     match y.len() {
-        // SAFETY: `I` is named only by the table that has its features.
+        // SAFETY: as the caller promises.
         4 if four => unsafe { I::pass::<S, 4>(w, x, first, y) },
         // SAFETY: as above.
         3 if four => unsafe { I::pass::<S, 3>(w, x, first, y) },

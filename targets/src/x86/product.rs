@@ -164,9 +164,13 @@ impl Unit {
 
 /// Multiplies groups of rows in blocks of `B` bytes with every column: where they lie if there are
 /// few columns, else unpacked.
+///
+/// # Safety
+///
+/// The CPU must have the features of `I`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
+pub(crate) unsafe fn product<I: Isa, T: Tile<B>, const B: usize>(
     w: &Eights<'_>,
     x: &Q8<'_>,
     scratch: &mut Scratch<'_>,
@@ -175,7 +179,8 @@ pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
     const { assert!(I::TOGETHER <= TOGETHER, "a panel has room") };
     let count = x.count();
     if count <= few::<I, T, B>(w.order) {
-        return in_place::<I, T, B>(w, x, y);
+        // SAFETY: as the caller promises.
+        return unsafe { in_place::<I, T, B>(w, x, y) };
     }
     let (panel, most) = (&mut scratch.panel(x.len / UNIT), I::TOGETHER);
     for (w, y) in w.together(most).zip(y.chunks_mut(most * count)) {
@@ -184,7 +189,7 @@ pub(crate) fn product<I: Isa, T: Tile<B>, const B: usize>(
             for (group, w) in w.groups().enumerate() {
                 unpack::<I, T, B>(&w, panel, Place { group, groups }, x.len);
             }
-            // SAFETY: `I` is named only by the table that has its features.
+            // SAFETY: as the caller promises.
             unsafe { I::panel::<T>(panel, x, y) }
         }
     }
@@ -199,9 +204,13 @@ fn few<I: Isa, T: Tile<B>, const B: usize>(order: Order) -> usize {
 }
 
 /// Multiplies groups with every column, where they lie.
+///
+/// # Safety
+///
+/// The CPU must have the features of `I`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn in_place<I: Isa, T: Tile<B>, const B: usize>(
+unsafe fn in_place<I: Isa, T: Tile<B>, const B: usize>(
     w: &Eights<'_>,
     x: &Q8<'_>,
     y: &mut [[f32; EIGHT]],
@@ -213,13 +222,17 @@ fn in_place<I: Isa, T: Tile<B>, const B: usize>(
         match (w.order, groups.next(), groups.next()) {
             (Order::Tiles, Some(a), Some(b)) => {
                 let mut pair = [Tiles::<T, B>::of_pair(a.bytes), Tiles::of_pair(b.bytes)];
-                // SAFETY: `I` is named only by the table that has its features.
+                // SAFETY: as the caller promises.
                 unsafe { I::pair(&mut pair, x, y) }
             }
-            (Order::Tiles, Some(w), _) => columns::<I, _>(&mut Tiles::<T, B>::new(w.bytes), x, y),
+            (Order::Tiles, Some(w), _) => {
+                // SAFETY: as above.
+                unsafe { columns::<I, _>(&mut Tiles::<T, B>::new(w.bytes), x, y) }
+            }
             _ => {
                 for (w, y) in w.groups().zip(y.chunks_exact_mut(count)) {
-                    columns::<I, _>(&mut Rows::<T, B>::new(w.bytes, w.rows), x, y);
+                    // SAFETY: as above.
+                    unsafe { columns::<I, _>(&mut Rows::<T, B>::new(w.bytes, w.rows), x, y) }
                 }
             }
         }
@@ -242,12 +255,16 @@ fn unpack<I: Isa, T: Tile<B>, const B: usize>(
 }
 
 /// Multiplies a group with every column, as many in a pass as there are registers for.
+///
+/// # Safety
+///
+/// The CPU must have the features of `I`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn columns<I: Isa, S: Source>(w: &mut S, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
+pub(crate) unsafe fn columns<I: Isa, S: Source>(w: &mut S, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
     let mut first = 0;
     while I::COLUMNS == 8 && y.len() - first >= 8 {
-        // SAFETY: `I` is named only by the table that has its features.
+        // SAFETY: as the caller promises.
         unsafe { I::pass::<S, 8>(w, x, first, y) };
         first += 8;
     }
