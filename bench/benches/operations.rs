@@ -80,9 +80,9 @@ fn products(criterion: &mut Criterion) {
 /// Norm, quantisation and activation of one column.
 fn floats(criterion: &mut Criterion) {
     let (x, w, units) = (numbers(LEN), numbers(LEN), LEN / UNIT);
-    every_table(criterion, "norm", 4 * LEN, |table| {
+    every_table(criterion, "rms_norm", 4 * LEN, |table| {
         let mut y = vec![0.0; LEN];
-        table.norm(&x, &w, 1e-6, &mut y);
+        table.rms_norm(&x, &w, 1e-6, &mut y);
         y
     });
     every_table(criterion, "swiglu", 8 * LEN, |table| {
@@ -111,7 +111,7 @@ fn attention(criterion: &mut Criterion) {
     let p = numbers(GROUP * PAGE);
     every_table(criterion, "mix", 2 * PAGE * HEAD, |table| {
         let mut y = vec![0.0; GROUP * HEAD];
-        table.mix_f16(&p, PAGE, &halves, PAGE, &mut y);
+        table.weighted_sum_f16(&p, PAGE, &halves, PAGE, &mut y);
         y
     });
 }

@@ -121,7 +121,7 @@ fn products(table: &Kernels, w: &Matrix<'_>, input: &Input) -> Vec<[u32; EIGHT]>
     let mut scratch = Scratch::new(LEN, PROMPT);
     let mut products = Vec::new();
     for columns in [ONE, MANY, PROMPT] {
-        for eight in 0..w.eights() {
+        for eight in 0..w.groups() {
             let (x, scratch) = (input.columns(columns), scratch.bytes());
             let y = table.multiply(w, eight..eight + 1, x, scratch);
             products.extend(y.iter().map(|y| y.map(f32::to_bits)));
@@ -137,7 +137,7 @@ fn measure(
     uncached: &Matrix<'_>,
     input: &Input,
 ) -> Line {
-    let eight_rows = cached.bytes().len() / cached.eights();
+    let eight_rows = cached.bytes().len() / cached.groups();
     let one = [cached, uncached].map(|w| nanoseconds(table, w, input, ONE));
     let many = [cached, uncached].map(|w| nanoseconds(table, w, input, MANY));
     let prompt = nanoseconds(table, cached, input, PROMPT);
@@ -167,7 +167,7 @@ fn nanoseconds(table: &Kernels, w: &Matrix<'_>, input: &Input, columns: usize) -
     let together = if columns > MANY { 4 } else { 1 };
     let mut scratch = Scratch::new(LEN, columns);
     let x = input.columns(columns);
-    let mut eights = (0..w.eights()).step_by(together).cycle();
+    let mut eights = (0..w.groups()).step_by(together).cycle();
     let samples = (0..SAMPLES).map(|_| {
         let (start, mut groups) = (Instant::now(), 0);
         while start.elapsed() < SAMPLE {

@@ -11,8 +11,8 @@ const BLOCK: usize = 4;
 /// `x` is `(columns, len)`, the result `(columns, rows)`.
 pub(crate) fn multiply(w: &Matrix<'_>, x: &[f32], threads: usize) -> Vec<f32> {
     let columns = x.len() / w.len();
-    let mut eights = vec![[0.0; EIGHT]; w.eights() * columns];
-    let share = w.eights().div_ceil(threads);
+    let mut eights = vec![[0.0; EIGHT]; w.groups() * columns];
+    let share = w.groups().div_ceil(threads);
     thread::scope(|scope| {
         for (i, part) in eights.chunks_mut(share * columns).enumerate() {
             scope.spawn(move || strip(w, i * share, x, part));

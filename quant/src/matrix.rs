@@ -76,7 +76,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// Groups of eight rows, counting a last ragged one.
-    pub const fn eights(&self) -> usize {
+    pub const fn groups(&self) -> usize {
         self.rows.div_ceil(EIGHT)
     }
 
@@ -84,9 +84,9 @@ impl<'a> Matrix<'a> {
     ///
     /// # Panics
     ///
-    /// If `i` is not below [`Self::eights`].
-    pub fn eight(&self, i: usize) -> (&'a [u8], usize, Order) {
-        assert!(i < self.eights(), "no group {i} of {}", self.eights());
+    /// If `i` is not below [`Self::groups`].
+    pub fn group(&self, i: usize) -> (&'a [u8], usize, Order) {
+        assert!(i < self.groups(), "no group {i} of {}", self.groups());
         let row_bytes = self.bytes.len() / self.rows;
         let rows = EIGHT.min(self.rows - i * EIGHT);
         let bytes = &self.bytes[i * EIGHT * row_bytes..][..rows * row_bytes];
@@ -100,7 +100,7 @@ impl<'a> Matrix<'a> {
     /// If there is no row `i` or `out` is not [`Self::len`] long.
     pub fn decode_row(&self, i: usize, out: &mut [f32]) {
         assert_eq!(out.len(), self.len, "a row has {} weights", self.len);
-        let (bytes, rows, order) = self.eight(i / EIGHT);
+        let (bytes, rows, order) = self.group(i / EIGHT);
         let row_bytes = bytes.len() / rows;
         match order {
             Order::Rows => self.format.decode(&bytes[i % EIGHT * row_bytes..][..row_bytes], out),

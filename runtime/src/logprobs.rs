@@ -33,7 +33,7 @@ impl Logprobs {
         let finite = |x: f32| if x.is_finite() { x } else { f32::NEG_INFINITY };
         let scores = scratch.scores();
         scores.iter_mut().zip(logits).for_each(|(score, x)| *score = finite(*x));
-        let (max, sum) = kernels.soften(scores);
+        let (max, sum) = kernels.softmax_weights(scores);
         let total = max + libm::logf(sum);
         let top = [(0, f32::NEG_INFINITY); TOP_MAX];
         let count = count.min(TOP_MAX).min(logits.len());

@@ -175,7 +175,7 @@ impl Sampler {
         for score in scratch.scores.iter_mut().filter(|score| **score > f32::NEG_INFINITY) {
             *score = (*score * factor).clamp(f32::MIN, f32::MAX);
         }
-        let (_, sum) = kernels.soften(scratch.scores);
+        let (_, sum) = kernels.softmax_weights(scratch.scores);
         let kept = self.keep(scratch, sum);
         Ok(self.draw(scratch, kept))
     }

@@ -28,15 +28,26 @@ use crate::float::Widen;
 use crate::kernels::Floats;
 use core::arch::aarch64::vld1q_u16;
 
-/// [`Widen`] in two instructions.
-pub(crate) struct Fcvtl;
+/// [`Widen`] in two instructions; a value proves that the CPU has "neon".
+#[derive(Clone, Copy)]
+pub(crate) struct Fcvtl(());
+
+impl Fcvtl {
+    /// # Safety
+    ///
+    /// The CPU must have "neon".
+    #[inline(always)]
+    const unsafe fn new() -> Self {
+        Self(())
+    }
+}
 
 impl Widen for Fcvtl {
     #[inline(always)]
-    fn widen(halves: &[u16; 8]) -> [f32; 8] {
+    fn widen(self, halves: &[u16; 8]) -> [f32; 8] {
         // SAFETY: 8 halves are 16 readable bytes; the load needs no alignment.
         let halves = unsafe { vld1q_u16(halves.as_ptr()) };
-        // SAFETY: only functions compiled with "neon" name this type, in the `isa!` lines of ARM.
+        // SAFETY: the CPU has "neon", as `self` proves.
         let floats = unsafe { lanes::widen(halves) };
         // SAFETY: two vectors of 4 floats have the size and every valid state of the array.
         unsafe { core::mem::transmute(floats) }
@@ -45,14 +56,16 @@ impl Widen for Fcvtl {
 
 impl Lanes for Fcvtl {
     #[inline(always)]
-    fn fma(a: f32, b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
+    fn fma(self, a: f32, b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
         // SAFETY: as for `widen`.
         unsafe { lanes::fma(a, &b, &c) }
     }
 }
 
 /// The float operations of all tables: none needs more than every core has.
-pub(crate) const FLOATS: Floats = floats!(compile_floats!(["neon"] Fcvtl));
+// SAFETY: the functions of a table run where the CPU has its features, and every table of ARM has
+// "neon".
+pub(crate) const FLOATS: Floats = floats!(compile_floats!(["neon"] unsafe { Fcvtl::new() }));
 
 /// The table of one instruction set: its name, features and [`product::Isa`].
 macro_rules! arm {

@@ -6,17 +6,14 @@
 //!
 //! Queries come in blocks: the query heads that share a KV head, for one column or more.
 
-#![allow(clippy::extra_unused_type_parameters, reason = "`isa!` names one for every operation")]
-
 use crate::PAGE;
 use crate::float::{Portable, Widen, exp, fma, tree, widen};
-use core::marker::PhantomData;
 
 /// What an instruction set does with eight lanes, where a compiler would not always.
 pub(crate) trait Lanes: Widen {
     /// `a * b + c`, rounded once.
     #[inline(always)]
-    fn fma(a: f32, b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
+    fn fma(self, a: f32, b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
         let mut sum = c;
         for l in 0..8 {
             sum[l] = fma(a, b[l], c[l]);
@@ -26,26 +23,46 @@ pub(crate) trait Lanes: Widen {
 
     /// Asks for the cache line `ahead` numbers after the first, wherever that is.
     #[inline(always)]
-    fn prefetch<Number>(_numbers: &[Number], _ahead: usize) {}
+    fn prefetch<Number>(self, _numbers: &[Number], _ahead: usize) {}
 }
 
 impl Lanes for Portable {}
 
+/// Whether a page of `len` keys or values has whole heads, which are a multiple of `unit` long.
+pub(crate) const fn is_page(len: usize, unit: usize) -> bool {
+    len > 0 && len.is_multiple_of(PAGE * unit)
+}
+
+/// Whether each of the queries in `q`, `page / 32` long, has `used` elements in `s`, those of a
+/// query beginning `stride` after those of the one before.
+pub(crate) const fn are_queries(
+    q: &[f32],
+    page: usize,
+    s: &[f32],
+    stride: usize,
+    used: usize,
+) -> bool {
+    let (head, queries) = (page / PAGE, q.len() / (page / PAGE));
+    let has_room =
+        queries == 0 || s.len() >= (queries - 1).saturating_mul(stride).saturating_add(used);
+    q.len().is_multiple_of(head) && used <= PAGE && used <= stride && has_room
+}
+
 /// Queries whose sums are held in registers at once.
 const BLOCK: usize = 6;
 
-/// Calls `$kernel::<W, N>` with every block of `N` queries, `$q` and `$y` being cut to the block:
+/// Calls `$kernel::<_, N>` with every block of `N` queries, `$q` and `$y` being cut to the block:
 /// `$q_len` and `$y_len` elements a query, the last of which may have fewer.
 macro_rules! by_blocks {
-    ($kernel:ident::<$w:ident>($q:ident / $q_len:expr, $($arg:expr),*; $y:ident / $y_len:expr)) => {
+    ($kernel:ident($cpu:ident; $q:ident / $q_len:expr, $($arg:expr),*; $y:ident / $y_len:expr)) => {
         for (q, y) in $q.chunks(BLOCK * $q_len).zip($y.chunks_mut(BLOCK * $y_len)) {
             match (q.len().div_ceil($q_len)).min(y.len().div_ceil($y_len)) {
-                1 => $kernel::<$w, 1>(q, $($arg,)* y),
-                2 => $kernel::<$w, 2>(q, $($arg,)* y),
-                3 => $kernel::<$w, 3>(q, $($arg,)* y),
-                4 => $kernel::<$w, 4>(q, $($arg,)* y),
-                5 => $kernel::<$w, 5>(q, $($arg,)* y),
-                _ => $kernel::<$w, BLOCK>(q, $($arg,)* y),
+                1 => $kernel::<_, 1>($cpu, q, $($arg,)* y),
+                2 => $kernel::<_, 2>($cpu, q, $($arg,)* y),
+                3 => $kernel::<_, 3>($cpu, q, $($arg,)* y),
+                4 => $kernel::<_, 4>($cpu, q, $($arg,)* y),
+                5 => $kernel::<_, 5>($cpu, q, $($arg,)* y),
+                _ => $kernel::<_, BLOCK>($cpu, q, $($arg,)* y),
             }
         }
     };
@@ -56,13 +73,21 @@ macro_rules! by_blocks {
 /// `q` is `(queries, head)`; `k` is `(head, 32)`; `s` is `(queries, stride)`, of which the first
 /// 32 of each query are written.
 #[inline(always)]
-pub(crate) fn scores_f16<W: Lanes>(q: &[f32], k: &[u16], scale: f32, stride: usize, s: &mut [f32]) {
+pub(crate) fn scores_f16<W: Lanes>(
+    cpu: W,
+    q: &[f32],
+    k: &[u16],
+    scale: f32,
+    stride: usize,
+    s: &mut [f32],
+) {
     let head = k.len() / PAGE;
-    by_blocks!(score_f16::<W>(q / head, k, scale, stride; s / stride));
+    by_blocks!(score_f16(cpu; q / head, k, scale, stride; s / stride));
 }
 
 #[inline(always)]
 fn score_f16<W: Lanes, const N: usize>(
+    cpu: W,
     q: &[f32],
     k: &[u16],
     scale: f32,
@@ -77,13 +102,13 @@ fn score_f16<W: Lanes, const N: usize>(
         for j in 0..head {
             if part == 0 {
                 // The next page, most often, lies behind this one.
-                W::prefetch(&k[j], head * PAGE);
+                cpu.prefetch(&k[j], head * PAGE);
             }
             let k = k[j][part * 16..][..16].as_chunks::<8>().0;
-            let k = [W::widen(&k[0]), W::widen(&k[1])];
+            let k = [cpu.widen(&k[0]), cpu.widen(&k[1])];
             for i in 0..N {
                 for h in 0..2 {
-                    acc[i][h] = W::fma(q[i][j], k[h], acc[i][h]);
+                    acc[i][h] = cpu.fma(q[i][j], k[h], acc[i][h]);
                 }
             }
         }
@@ -100,6 +125,7 @@ fn score_f16<W: Lanes, const N: usize>(
 /// the head at each position, `d` being `(head / 32, 32)` half floats.
 #[inline(always)]
 pub(crate) fn scores_q8<W: Lanes>(
+    cpu: W,
     q: &[f32],
     k: &[i8],
     d: &[u16],
@@ -108,11 +134,12 @@ pub(crate) fn scores_q8<W: Lanes>(
     s: &mut [f32],
 ) {
     let head = k.len() / PAGE;
-    by_blocks!(score_q8::<W>(q / head, k, d, scale, stride; s / stride));
+    by_blocks!(score_q8(cpu; q / head, k, d, scale, stride; s / stride));
 }
 
 #[inline(always)]
 fn score_q8<W: Lanes, const N: usize>(
+    cpu: W,
     q: &[f32],
     k: &[i8],
     d: &[u16],
@@ -131,10 +158,10 @@ fn score_q8<W: Lanes, const N: usize>(
             for (j, k) in k.iter().enumerate() {
                 let k = floats(&k.as_chunks::<8>().0[part]);
                 for i in 0..N {
-                    acc[i] = W::fma(q[i][j], k, acc[i]);
+                    acc[i] = cpu.fma(q[i][j], k, acc[i]);
                 }
             }
-            let d = W::widen(&d.as_chunks::<8>().0[part]);
+            let d = cpu.widen(&d.as_chunks::<8>().0[part]);
             for i in 0..N {
                 for l in 0..8 {
                     total[i][l] = fma(acc[i][l], d[l], total[i][l]);
@@ -151,7 +178,7 @@ fn score_q8<W: Lanes, const N: usize>(
 
 /// Turns scores into weights: `s = e^(s − max s)`. Returns the maximum and the sum of the weights.
 #[inline(always)]
-pub(crate) fn soften<W>(s: &mut [f32]) -> (f32, f32) {
+pub(crate) fn softmax_weights<W>(_: W, s: &mut [f32]) -> (f32, f32) {
     let max = maximum(s);
     for s in s.iter_mut() {
         *s = exp(*s - max);
@@ -187,7 +214,8 @@ fn maximum(s: &[f32]) -> f32 {
 ///
 /// `p` is `(queries, stride)`, `v` is `(32, head)`, `y` is `(queries, head)`.
 #[inline(always)]
-pub(crate) fn mix_f16<W: Lanes>(
+pub(crate) fn weighted_sum_f16<W: Lanes>(
+    cpu: W,
     p: &[f32],
     stride: usize,
     v: &[u16],
@@ -195,11 +223,12 @@ pub(crate) fn mix_f16<W: Lanes>(
     y: &mut [f32],
 ) {
     let head = v.len() / PAGE;
-    by_blocks!(mixed_f16::<W>(p / stride, stride, v, positions; y / head));
+    by_blocks!(block_f16(cpu; p / stride, stride, v, positions; y / head));
 }
 
 #[inline(always)]
-fn mixed_f16<W: Lanes, const N: usize>(
+fn block_f16<W: Lanes, const N: usize>(
+    cpu: W,
     p: &[f32],
     stride: usize,
     v: &[u16],
@@ -208,23 +237,24 @@ fn mixed_f16<W: Lanes, const N: usize>(
 ) {
     let head = v.len() / PAGE;
     let p: [&[f32]; N] = core::array::from_fn(|i| &p[i * stride..][..positions]);
-    let v = &Halves::<W>(v, PhantomData);
+    let v = &Halves(v, cpu);
     for part in (0..head / 8).step_by(2) {
         for line in 0..PAGE / 2 {
-            W::prefetch(v.0, head * PAGE + (part * PAGE / 4 + line) * 32);
+            cpu.prefetch(v.0, head * PAGE + (part * PAGE / 4 + line) * 32);
         }
         if part + 1 < head / 8 {
-            mixed_parts::<W, N, 2>(p, positions, head, part, v, y);
+            weighted_parts::<_, N, 2>(cpu, p, positions, head, part, v, y);
         } else {
-            mixed_parts::<W, N, 1>(p, positions, head, part, v, y);
+            weighted_parts::<_, N, 1>(cpu, p, positions, head, part, v, y);
         }
     }
 }
 
-/// [`mix_f16`] for values in 8-bit integers `(32, head)` with a scale for each 32 elements,
+/// [`weighted_sum_f16`] for values in 8-bit integers `(32, head)` with a scale for each 32 elements,
 /// `d` being `(32, head / 32)` half floats.
 #[inline(always)]
-pub(crate) fn mix_q8<W: Lanes>(
+pub(crate) fn weighted_sum_q8<W: Lanes>(
+    cpu: W,
     p: &[f32],
     stride: usize,
     v: &[i8],
@@ -233,11 +263,12 @@ pub(crate) fn mix_q8<W: Lanes>(
     y: &mut [f32],
 ) {
     let head = v.len() / PAGE;
-    by_blocks!(mixed_q8::<W>(p / stride, stride, v, d, positions; y / head));
+    by_blocks!(block_q8(cpu; p / stride, stride, v, d, positions; y / head));
 }
 
 #[inline(always)]
-fn mixed_q8<W: Lanes, const N: usize>(
+fn block_q8<W: Lanes, const N: usize>(
+    cpu: W,
     p: &[f32],
     stride: usize,
     v: &[i8],
@@ -255,7 +286,7 @@ fn mixed_q8<W: Lanes, const N: usize>(
         }
         let v = &Bytes { v, scales: &scales };
         for part in [0, 2] {
-            mixed_parts::<W, N, 2>(p, positions, head, unit * 4 + part, v, y);
+            weighted_parts::<_, N, 2>(cpu, p, positions, head, unit * 4 + part, v, y);
         }
     }
 }
@@ -275,7 +306,7 @@ trait Values {
 }
 
 /// Half floats that `W` widens.
-struct Halves<'v, W>(&'v [u16], PhantomData<W>);
+struct Halves<'v, W>(&'v [u16], W);
 
 impl<W: Lanes> Values for Halves<'_, W> {
     type Number = u16;
@@ -287,7 +318,7 @@ impl<W: Lanes> Values for Halves<'_, W> {
 
     #[inline(always)]
     fn widen(&self, _j: usize, numbers: &[u16; 8]) -> [f32; 8] {
-        W::widen(numbers)
+        self.1.widen(numbers)
     }
 }
 
@@ -324,7 +355,8 @@ fn floats(numbers: &[i8; 8]) -> [f32; 8] {
 
 /// Adds the weighted values of the first positions to elements `8 * part..8 * (part + H)` of `y`.
 #[inline(always)]
-fn mixed_parts<W: Lanes, const N: usize, const H: usize>(
+fn weighted_parts<W: Lanes, const N: usize, const H: usize>(
+    cpu: W,
     p: [&[f32]; N],
     positions: usize,
     head: usize,
@@ -345,7 +377,7 @@ fn mixed_parts<W: Lanes, const N: usize, const H: usize>(
         }
         for i in 0..N {
             for h in 0..H {
-                acc[i][h] = W::fma(p[i][j], v[h], acc[i][h]);
+                acc[i][h] = cpu.fma(p[i][j], v[h], acc[i][h]);
             }
         }
     }
@@ -356,7 +388,7 @@ fn mixed_parts<W: Lanes, const N: usize, const H: usize>(
 
 /// `y = y * a + x * b`: joins the results of two runs of positions.
 #[inline(always)]
-pub(crate) fn blend<W>(x: &[f32], a: f32, b: f32, y: &mut [f32]) {
+pub(crate) fn rescale_add<W>(_: W, x: &[f32], a: f32, b: f32, y: &mut [f32]) {
     for (y, x) in y.iter_mut().zip(x) {
         *y = fma(*x, b, *y * a);
     }

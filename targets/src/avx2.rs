@@ -1,9 +1,9 @@
 //! AVX2, with FMA and half-float conversion: every x86-64 CPU since Haswell and Zen.
 //!
 //! ```text
-//! weights of a group   row 0: k k k k | row 1: k k k k | … row 7      unsigned bytes
+//! weights of a quad    row 0: k k k k | row 1: k k k k | … row 7      unsigned bytes
 //! activations                 k k k k |        k k k k | …            signed bytes
-//! maddubs              row 0: kk  kk  | row 1: kk  kk  | …            16 bits, DEPTH groups added
+//! maddubs              row 0: kk  kk  | row 1: kk  kk  | …            16 bits, DEPTH quads added
 //! madd with s          row 0          | row 1          | …            32 bits
 //! ```
 
@@ -41,7 +41,7 @@ pass!(Maddubs, ["avx2", "fma", "f16c"]);
 
 /// Adds the products of unit `i` of columns, without the offset.
 ///
-/// One pass alone has each `Caller`: then the compiler inlines it, however long.
+/// Of `Caller` see the crate's documentation.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn products<S: Source, const N: usize, const R: usize, Caller>(

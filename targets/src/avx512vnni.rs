@@ -2,7 +2,7 @@
 //! multiplied in registers of 256 bits, more in those of 512.
 //!
 //! ```text
-//! weights of a group   row 0: k k k k | row 1: k k k k | … row 7      unsigned bytes
+//! weights of a quad    row 0: k k k k | row 1: k k k k | … row 7      unsigned bytes
 //! activations                 k k k k |        k k k k | …            signed bytes
 //! dpbusd               row 0          | row 1          | …            32 bits
 //! ```
@@ -68,7 +68,7 @@ pass!(Dpbusd, ["avx512bw", "avx512vl", "avx512vnni"]);
 
 /// Adds the products of unit `i` of columns, without the offset.
 ///
-/// One pass alone has each `Caller`: then the compiler inlines it, however long. So of [`dot`].
+/// Of `Caller` see the crate's documentation.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
 fn products<S: Source, const N: usize, const R: usize, Caller>(
@@ -83,8 +83,8 @@ fn products<S: Source, const N: usize, const R: usize, Caller>(
     let halves = if S::Kind::HALVES { 2 } else { 1 };
     for half in 0..halves {
         let mut dots = [_mm256_setzero_si256(); N];
-        let groups = 8 / halves;
-        dot::<S, N, R, Caller>(&mut dots, w, x, i, half * groups..(half + 1) * groups);
+        let quads = 8 / halves;
+        dot::<S, N, R, Caller>(&mut dots, w, x, i, half * quads..(half + 1) * quads);
         let s = if half == 0 { _mm256_slli_epi32::<16>(w.s) } else { w.s };
         let s = _mm256_srai_epi32::<16>(s);
         for c in 0..N {
@@ -93,7 +93,7 @@ fn products<S: Source, const N: usize, const R: usize, Caller>(
     }
 }
 
-/// Adds the products of some groups of unit `i`, without factors.
+/// Adds the products of some quads of unit `i`, without factors.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
 fn dot<S: Source, const N: usize, const R: usize, Caller>(
@@ -101,10 +101,10 @@ fn dot<S: Source, const N: usize, const R: usize, Caller>(
     w: &Unit,
     x: &[&Integers<R>; N],
     i: usize,
-    groups: Range<usize>,
+    quads: Range<usize>,
 ) {
     let offset = _mm256_set1_epi8(if S::Kind::SIGNED { -128 } else { 0 });
-    for g in groups {
+    for g in quads {
         let w = _mm256_xor_si256(w.q[g], offset);
         for c in 0..N {
             let x = _mm256_set1_epi32(word(&x[c][i][g]));

@@ -1,24 +1,24 @@
 //! Formats as they are defined: blocks of eight rows by [`Format::unpack`](dram_quant::Format).
 
-use crate::kernels::Eight;
+use crate::kernels::Group;
 use dram_quant::{EIGHT, MAX_BYTES, MAX_UNITS, Order, Unpacked, untile};
 
 /// Eight rows of any integer format, and the block of each that was read last.
 #[derive(Clone, Copy)]
 pub(crate) struct Defined<'a> {
-    w: Eight<'a>,
+    w: Group<'a>,
     /// Units of each row; of missing rows zeros.
     pub block: [[Unpacked; MAX_UNITS]; EIGHT],
 }
 
 impl<'a> Defined<'a> {
-    pub(crate) fn new(w: Eight<'a>) -> Self {
+    pub(crate) fn new(w: Group<'a>) -> Self {
         Self { w, block: [[Unpacked::ZERO; MAX_UNITS]; EIGHT] }
     }
 
     /// Reads block `i` of each row, of `units` units; returns scales and minima, one a row.
     pub(crate) fn read(&mut self, i: usize, units: usize) -> [[f32; EIGHT]; 2] {
-        let Eight { bytes, rows, format, order } = self.w;
+        let Group { bytes, rows, format, order } = self.w;
         let mut scratch = [0; MAX_BYTES * EIGHT];
         let (from, stride) = match order {
             Order::Rows => (&bytes[i * format.bytes()..], bytes.len() / rows),

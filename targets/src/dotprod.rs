@@ -1,7 +1,7 @@
 //! The dot product of Armv8.2: four bytes times four bytes, added in 32 bits.
 //!
 //! ```text
-//! weights of a group   row 0: k k k k | row 1: k k k k | row 2 | row 3       bytes
+//! weights of a quad    row 0: k k k k | row 1: k k k k | row 2 | row 3       bytes
 //! activations          the same four numbers, one lane of a register
 //! sdot                 row 0          | row 1          | row 2 | row 3       32 bits
 //!
@@ -102,17 +102,17 @@ fn half<S: Source, const N: usize, const R: usize, const HALF: usize, Caller>(
         }
         return;
     }
-    let groups = &q[HALF * 4..];
-    group::<N, 0>(totals, &groups[0], &x);
-    group::<N, 1>(totals, &groups[1], &x);
-    group::<N, 2>(totals, &groups[2], &x);
-    group::<N, 3>(totals, &groups[3], &x);
+    let quads = &q[HALF * 4..];
+    quad::<N, 0>(totals, &quads[0], &x);
+    quad::<N, 1>(totals, &quads[1], &x);
+    quad::<N, 2>(totals, &quads[2], &x);
+    quad::<N, 3>(totals, &quads[3], &x);
 }
 
-/// Adds the products of a group with lane `LANE` of each column.
+/// Adds the products of a quad with lane `LANE` of each column.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn group<const N: usize, const LANE: usize>(
+fn quad<const N: usize, const LANE: usize>(
     totals: &mut Totals<N>,
     w: &[int8x16_t; 2],
     x: &[int8x16_t; N],

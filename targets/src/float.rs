@@ -5,27 +5,28 @@
 //! inlined into a function that enables an instruction set's features ([`mod@crate::isa`]), where
 //! [`fma`] is one instruction.
 
-#![allow(clippy::extra_unused_type_parameters, reason = "`isa!` names one for every operation")]
-
 use dram_quant::Q8Mut;
 
 /// How an instruction set turns half floats into floats; exact, so every way gives equal bits.
-pub(crate) trait Widen {
-    fn widen(halves: &[u16; 8]) -> [f32; 8];
+///
+/// A value of a type that does it in instructions of its own proves that the CPU has them.
+pub(crate) trait Widen: Copy {
+    fn widen(self, halves: &[u16; 8]) -> [f32; 8];
 
     /// The same of the upper halves of floats.
     #[inline(always)]
-    fn widen_bf16(halves: &[u16; 8]) -> [f32; 8] {
+    fn widen_bf16(self, halves: &[u16; 8]) -> [f32; 8] {
         halves.map(|half| f32::from_bits(u32::from(half) << 16))
     }
 }
 
 /// [`Widen`] in integer operations, for any CPU.
+#[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
 impl Widen for Portable {
     #[inline(always)]
-    fn widen(halves: &[u16; 8]) -> [f32; 8] {
+    fn widen(self, halves: &[u16; 8]) -> [f32; 8] {
         halves.map(widen)
     }
 }
@@ -87,7 +88,7 @@ pub fn exp(x: f32) -> f32 {
 /// shorter: `d = max|x| / 127`, `q = x / d` to the nearest, ties to even. A block whose largest
 /// number is below 10^−30 becomes zeros; NaN gives a NaN scale.
 #[inline(always)]
-pub(crate) fn quantize<W>(x: &[f32], block: usize, y: Q8Mut<'_>) {
+pub(crate) fn quantize<W>(_: W, x: &[f32], block: usize, y: Q8Mut<'_>) {
     let units = block / 32;
     let scales = y.d.chunks_mut(units).zip(y.ds.chunks_mut(units)).zip(y.sums.chunks_mut(units));
     let numbers = x.chunks(block).zip(y.q.chunks_mut(block));
@@ -168,7 +169,7 @@ fn one_unit_at_a_time() {
 
 /// Root-mean-square norm: `y = x / sqrt(mean(x²) + eps) * w`.
 #[inline(always)]
-pub(crate) fn norm<W>(x: &[f32], w: &[f32], eps: f32, y: &mut [f32]) {
+pub(crate) fn rms_norm<W>(_: W, x: &[f32], w: &[f32], eps: f32, y: &mut [f32]) {
     let mut lanes = [0.0; 8];
     let (eights, rest) = x.as_chunks::<8>();
     for x in eights {
@@ -187,7 +188,7 @@ pub(crate) fn norm<W>(x: &[f32], w: &[f32], eps: f32, y: &mut [f32]) {
 
 /// `y += x`.
 #[inline(always)]
-pub(crate) fn add<W>(x: &[f32], y: &mut [f32]) {
+pub(crate) fn add<W>(_: W, x: &[f32], y: &mut [f32]) {
     for (y, x) in y.iter_mut().zip(x) {
         *y += x;
     }
@@ -195,18 +196,18 @@ pub(crate) fn add<W>(x: &[f32], y: &mut [f32]) {
 
 /// `y = silu(gate) * up`, with `silu(g) = g / (1 + e^−g)`.
 #[inline(always)]
-pub(crate) fn swiglu<W>(gate: &[f32], up: &[f32], y: &mut [f32]) {
+pub(crate) fn swiglu<W>(_: W, gate: &[f32], up: &[f32], y: &mut [f32]) {
     for ((y, g), u) in y.iter_mut().zip(gate).zip(up) {
         *y = *g / (1.0 + exp(-*g)) * u;
     }
 }
 
-/// Rotates the pairs of one head by the angles of its position.
+/// Rotary position embedding: rotates the pairs of one head by the angles of its position.
 ///
 /// `cos` and `sin` have one element a pair. Pair `i` is elements `2i` and `2i + 1` if `adjacent`
 /// (llama's layout in GGUF), else `i` and `i + pairs` (qwen2's). Elements past the pairs stay.
 #[inline(always)]
-pub(crate) fn rotate<W>(cos: &[f32], sin: &[f32], adjacent: bool, x: &mut [f32]) {
+pub(crate) fn rope<W>(_: W, cos: &[f32], sin: &[f32], adjacent: bool, x: &mut [f32]) {
     let pairs = cos.len();
     if adjacent {
         for ((x, cos), sin) in x.as_chunks_mut::<2>().0.iter_mut().zip(cos).zip(sin) {

@@ -3,39 +3,63 @@
 //! An instruction set's features are named once, in its `isa!` line: the compiler proves that
 //! every kernel in the table needs no others.
 
-/// Hands the list of float operations to `$with!`. An operation is listed here once.
+/// Hands the list of float operations to `$with!`. An operation is listed here once, and what must
+/// hold of its arguments after `where`.
 macro_rules! floats {
     ($with:ident!($($extra:tt)*)) => {
         $with! { ($($extra)*)
-            /// Multiplies up to eight rows of a float format with the columns of `x`.
+            /// Multiplies up to eight rows of a float format with the columns of `x`: one element
+            /// of `y` a column, eight rows each.
             scalar::float_rows =>
-                float_rows(w: &[u8], format: dram_quant::Format, x: &[f32], y: &mut [[f32; 8]]);
-            /// Quantises one column in blocks of `block` numbers that share a scale.
-            float::quantize => quantize(x: &[f32], block: usize, y: dram_quant::Q8Mut<'_>);
+                float_rows(w: &[u8], format: dram_quant::Format, x: &[f32], y: &mut [[f32; 8]])
+                where crate::columns::are_float_rows(w, format, x, y.len());
+            /// Quantises one column in blocks of `block` numbers that share a scale, of which the
+            /// last may be shorter; column and blocks are whole units of 32.
+            float::quantize => quantize(x: &[f32], block: usize, y: dram_quant::Q8Mut<'_>)
+                where block > 0 && block.is_multiple_of(32) && x.len().is_multiple_of(32)
+                    && y.q.len() == x.len()
+                    && [y.d.len(), y.ds.len(), y.sums.len()] == [x.len() / 32; 3];
             /// Root-mean-square norm of one column: `y = x / sqrt(mean(x²) + eps) * w`.
-            float::norm => norm(x: &[f32], w: &[f32], eps: f32, y: &mut [f32]);
-            /// `y += x`.
-            float::add => add(x: &[f32], y: &mut [f32]);
+            float::rms_norm => rms_norm(x: &[f32], w: &[f32], eps: f32, y: &mut [f32])
+                where [x.len(), w.len()] == [y.len(); 2];
+            /// `y += x`; no `x` is zeros.
+            float::add => add(x: &[f32], y: &mut [f32]) where x.is_empty() || x.len() == y.len();
             /// `y = silu(gate) * up`.
-            float::swiglu => swiglu(gate: &[f32], up: &[f32], y: &mut [f32]);
-            /// Rotates the pairs of one head, `(i, i + pairs)` or, if `adjacent`, `(2i, 2i + 1)`.
-            float::rotate => rotate(cos: &[f32], sin: &[f32], adjacent: bool, x: &mut [f32]);
-            /// Scores of queries `(n, head)` against a page of half-float keys `(head, 32)`.
+            float::swiglu => swiglu(gate: &[f32], up: &[f32], y: &mut [f32])
+                where [gate.len(), up.len()] == [y.len(); 2];
+            /// Rotary position embedding of one head: rotates pairs of elements, `(i, i + pairs)`
+            /// or, if `adjacent`, `(2i, 2i + 1)`, by one angle each. Elements past them stay.
+            float::rope => rope(cos: &[f32], sin: &[f32], adjacent: bool, x: &mut [f32])
+                where sin.len() == cos.len() && x.len() >= 2 * cos.len();
+            /// Scores of queries `(n, head)` against a page of half-float keys `(head, 32)`: 32
+            /// for each query, whose first lie `stride` apart.
             attention::scores_f16 =>
-                scores_f16(q: &[f32], k: &[u16], scale: f32, stride: usize, s: &mut [f32]);
+                scores_f16(q: &[f32], k: &[u16], scale: f32, stride: usize, s: &mut [f32])
+                where crate::attention::is_page(k.len(), 1)
+                    && crate::attention::are_queries(q, k.len(), s, stride, crate::PAGE);
             /// Scores of queries against a page of 8-bit keys with scales `(head / 32, 32)`.
             attention::scores_q8 =>
-                scores_q8(q: &[f32], k: &[i8], d: &[u16], scale: f32, stride: usize, s: &mut [f32]);
-            /// Scores to weights `e^(s − max)`; returns the maximum and the sum.
-            attention::soften => soften(s: &mut [f32]) -> (f32, f32);
-            /// Adds weighted half-float values `(32, head)` to `y`.
-            attention::mix_f16 =>
-                mix_f16(p: &[f32], stride: usize, v: &[u16], positions: usize, y: &mut [f32]);
-            /// Adds weighted 8-bit values with scales `(32, head / 32)` to `y`.
-            attention::mix_q8 =>
-                mix_q8(p: &[f32], stride: usize, v: &[i8], d: &[u16], positions: usize, y: &mut [f32]);
-            /// `y = y * a + x * b`.
-            attention::blend => blend(x: &[f32], a: f32, b: f32, y: &mut [f32]);
+                scores_q8(q: &[f32], k: &[i8], d: &[u16], scale: f32, stride: usize, s: &mut [f32])
+                where crate::attention::is_page(k.len(), 32) && d.len() == k.len() / 32
+                    && crate::attention::are_queries(q, k.len(), s, stride, crate::PAGE);
+            /// The numerators of softmax, `e^(s − max)`; returns the maximum and their sum.
+            attention::softmax_weights => softmax_weights(s: &mut [f32]) -> (f32, f32) where true;
+            /// Adds to `y`, `(n, head)`, half-float values `(32, head)`, of which the first
+            /// `positions`, each times its weight in `p`, where those of a query begin `stride` apart.
+            attention::weighted_sum_f16 =>
+                weighted_sum_f16(p: &[f32], stride: usize, v: &[u16], positions: usize, y: &mut [f32])
+                where crate::attention::is_page(v.len(), 8)
+                    && crate::attention::are_queries(y, v.len(), p, stride, positions);
+            /// The same of 8-bit values with scales `(32, head / 32)`.
+            attention::weighted_sum_q8 =>
+                weighted_sum_q8(
+                    p: &[f32], stride: usize, v: &[i8], d: &[u16], positions: usize, y: &mut [f32]
+                )
+                where crate::attention::is_page(v.len(), 32) && d.len() == v.len() / 32
+                    && crate::attention::are_queries(y, v.len(), p, stride, positions);
+            /// `y = y * a + x * b`: joins two partial results of online softmax.
+            attention::rescale_add => rescale_add(x: &[f32], a: f32, b: f32, y: &mut [f32])
+                where x.len() == y.len();
         }
     };
 }
@@ -49,15 +73,15 @@ macro_rules! with_features {
 }
 
 /// Compiles the float operations with `$features` and makes the [`Floats`](crate::kernels::Floats)
-/// of them, `$widen` telling how half floats are read.
+/// of them, `$cpu` telling how half floats are read.
 macro_rules! compile_floats {
-    (($features:tt $widen:ty)
-     $($(#[$doc:meta])* $module:ident::$op:ident => $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?;)*
+    (($features:tt $cpu:expr)
+     $($(#[$doc:meta])* $module:ident::$op:ident => $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)? where $holds:expr;)*
     ) => {{
         $(
             with_features! { $features
                 fn $name($($arg: $type),*) $(-> $out)? {
-                    $crate::$module::$op::<$widen>($($arg),*)
+                    $crate::$module::$op($cpu, $($arg),*)
                 }
             }
         )*
@@ -92,7 +116,7 @@ macro_rules! isa {
     (@compile $features:tt, $product:path) => {{
         with_features! { $features
             fn product(
-                w: &$crate::kernels::Eights<'_>,
+                w: &$crate::kernels::Groups<'_>,
                 x: &dram_quant::Q8<'_>,
                 scratch: &mut $crate::scratch::Scratch<'_>,
                 y: &mut [[f32; dram_quant::EIGHT]],

@@ -1,13 +1,13 @@
 //! The table of kernels, and the choice of one.
 
+use crate::Columns;
 use crate::scratch::{Scratch, scratch_bytes};
-use crate::{Columns, float};
 use core::ops::Range;
 use dram_quant::{EIGHT, Format, Matrix, Order, Q8, UNIT};
 
 /// Up to eight rows of a matrix.
 #[derive(Clone, Copy)]
-pub(crate) struct Eight<'a> {
+pub(crate) struct Group<'a> {
     /// `rows` rows of whole blocks.
     pub bytes: &'a [u8],
     pub rows: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Eight<'a> {
 
 /// Groups of eight rows of a matrix, as a kernel gets them. Lengths have been checked.
 #[derive(Clone, Copy)]
-pub(crate) struct Eights<'a> {
+pub(crate) struct Groups<'a> {
     bytes: &'a [u8],
     group_bytes: usize,
     /// Of each group: 8, or fewer where there is one group.
@@ -26,20 +26,20 @@ pub(crate) struct Eights<'a> {
     pub order: Order,
 }
 
-impl<'a> Eights<'a> {
+impl<'a> Groups<'a> {
     /// Groups `first..first + count` of a matrix; a last ragged one comes alone.
     fn of(w: &Matrix<'a>, first: usize, count: usize) -> Self {
-        let (group, rows, order) = w.eight(first);
+        let (group, rows, order) = w.group(first);
         let (start, group_bytes) = (first * EIGHT * (group.len() / rows), group.len());
         let bytes = &w.bytes()[start..][..count * group_bytes];
         Self { bytes, group_bytes, rows, format: w.format(), order }
     }
 
     /// One group after the other.
-    pub(crate) fn groups(&self) -> impl Iterator<Item = Eight<'a>> {
+    pub(crate) fn groups(&self) -> impl Iterator<Item = Group<'a>> {
         let Self { rows, format, order, .. } = *self;
         let groups = self.bytes.chunks_exact(self.group_bytes);
-        groups.map(move |bytes| Eight { bytes, rows, format, order })
+        groups.map(move |bytes| Group { bytes, rows, format, order })
     }
 
     /// `count` groups at a time, at last what is left.
@@ -52,10 +52,10 @@ impl<'a> Eights<'a> {
 /// `y[g][c][r] = Σ w[g][r] · x[c]`; elements of `y` past the rows of `w` are left in any state.
 ///
 /// Safe to call where the CPU has the features the kernel was compiled with.
-pub(crate) type Product = unsafe fn(&Eights<'_>, &Q8<'_>, &mut Scratch<'_>, &mut [[f32; EIGHT]]);
+pub(crate) type Product = unsafe fn(&Groups<'_>, &Q8<'_>, &mut Scratch<'_>, &mut [[f32; EIGHT]]);
 
 macro_rules! declare_floats {
-    (() $($(#[$doc:meta])* $module:ident::$op:ident => $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?;)*) => {
+    (() $($(#[$doc:meta])* $module:ident::$op:ident => $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)? where $holds:expr;)*) => {
         /// The float operations of one instruction set.
         #[derive(Clone, Copy)]
         pub(crate) struct Floats {
@@ -66,7 +66,13 @@ macro_rules! declare_floats {
         impl Kernels {
             $(
                 $(#[$doc])*
+                ///
+                /// # Panics
+                ///
+                /// If the lengths are not those: unless
+                #[doc = concat!("`", stringify!($holds), "`.")]
                 pub fn $name(&self, $($arg: $type),*) $(-> $out)? {
+                    assert!($holds, concat!(stringify!($name), ": lengths do not fit"));
                     // SAFETY: the CPU has the table's features because `all` saw them.
                     unsafe { (self.floats.$name)($($arg),*) }
                 }
@@ -138,7 +144,7 @@ impl Kernels {
         let y = scratch.take(groups.len() * columns);
         if is_float {
             for (group, y) in groups.zip(y.chunks_exact_mut(columns)) {
-                self.float_rows(w.eight(group).0, w.format(), x.x, y);
+                self.float_rows(w.group(group).0, w.format(), x.x, y);
             }
             return y;
         }
@@ -147,7 +153,7 @@ impl Kernels {
         let (whole_y, ragged_y) = y.split_at_mut((whole - groups.start) * columns);
         for (groups, y) in [(groups.start..whole, whole_y), (whole..groups.end, ragged_y)] {
             if !y.is_empty() {
-                let w = Eights::of(w, groups.start, groups.len());
+                let w = Groups::of(w, groups.start, groups.len());
                 // SAFETY: the CPU has the table's features because `all` saw them.
                 unsafe { product(&w, &x.q8, &mut scratch, y) }
             }
@@ -180,7 +186,7 @@ pub(crate) const SCALAR: Kernels = Kernels {
     tiles_pay: false,
     products: [crate::scalar::product; Format::COUNT],
     any: crate::scalar::product,
-    floats: floats!(compile_floats!([] float::Portable)),
+    floats: floats!(compile_floats!([] crate::float::Portable)),
 };
 
 /// Every table this CPU can run, fastest first, `scalar` last.

@@ -7,6 +7,70 @@
 //! and `attention`, compiled for each instruction set.
 //!
 //! This is the only crate that names instruction sets. It knows no models, files or threads.
+//!
+//! # Words
+//!
+//! * **column**: the activations of one token, as long as a row, quantised in units.
+//! * **unit**: 32 weights of a row, or the 32 numbers of a column that meet them.
+//! * **block**: the weights of a row that share a scale in a format: one unit or eight.
+//! * **half**: 16 weights of a unit; formats of eight units a block may have a factor for each.
+//! * **group**: eight rows of a matrix, multiplied at once: a lane a row.
+//! * **quad**: four weights, at one place, of each of a group's rows: 32 bytes, which meet the same
+//!   four numbers of a column.
+//! * **tile**: the blocks of a group at one place of its rows, their fields interleaved; as many bytes
+//!   as eight blocks ([`dram_quant::tile`]).
+//! * **panel**: groups unpacked to 8-bit integers in scratch memory, with scales and factors.
+//! * **run**: four or eight units of a column whose scales are loaded together.
+//! * **pass**: one walk along the rows of a group with some columns, as many as registers hold.
+//! * **table**: the kernels of one instruction set; a **kernel** is one function of it.
+//!
+//! # The product
+//!
+//! Each architecture tells it once, in its folders `x86` and `arm`, for all formats and tables:
+//!
+//! ```text
+//! for group in groups of the call
+//!     if columns are few                   the bytes where they lie: tiles, or rows as tiles
+//!         w = source of the group
+//!     else                                 unpacked once, multiplied many times
+//!         w = panel, filled from that source
+//!     for columns, as many at a time as a pass takes
+//!         acc[column][row] = 0
+//!         for block in the rows
+//!             sums[column][row] = 0                                     integers
+//!             for unit in the block
+//!                 for quad in the unit
+//!                     sums[column] += w[quad] · x[column][quad]         each row in its lane
+//!                 sums times the unit's factor, if blocks have several units
+//!             acc[column] = fma(sums[column], d[block] · dx[column], acc[column])
+//!             and for minima fma once more
+//! ```
+//!
+//! Three types fill it in: a `Tile` says how the bytes of a format become registers, a `Source` where
+//! units come from (tiles, rows, a panel), an `Isa` how an instruction set multiplies. A format that
+//! has no `Tile` is unpacked to a panel by its definition (`any.rs`). Departures from the above, each
+//! for speed and none for the result:
+//!
+//! 1. Integers are unsigned where the format is, and larger than the weights by an offset, which comes
+//!    off through the sums of activations: `Σ (u − o) x = Σ u x − o Σ x`.
+//! 2. Units that share bytes are taken together, so that these are loaded once (`SHARE`).
+//! 3. On ARM rows are multiplied as rows, sixteen weights with sixteen numbers, and lanes are added
+//!    afterwards; and sums run on from unit to unit (`arm/step.rs`).
+//! 4. Several groups are multiplied together where registers are many (`avx512vnni/wide.rs`) or
+//!    activations costly to spread (`neon/panel.rs`); how many a call takes at most, and the scratch,
+//!    says `scratch.rs`.
+//!
+//! What was tried and not taken is listed beside the counts in
+//! `bench/record/qemu-aarch64/2026-11-23T100500Z-limits.txt`.
+//!
+//! # `Caller`
+//!
+//! Many functions have a type parameter `Caller` that they do not use. They must be inlined, so that
+//! registers stay registers, and cannot be told so: `#[inline(always)]` together with
+//! `#[target_feature]` is error E0658 (rust-lang/rust issue 145574). Each place that calls such a
+//! function names a `Caller` of its own, say `[(); 1]`: the instance then has one call, and LLVM
+//! inlines a function that has one call, however long. Once the issue is closed, write
+//! `#[inline(always)]` and delete every `Caller`.
 #![no_std]
 #![allow(unsafe_code, reason = "kernels load, store and call by feature here, and nowhere else")]
 

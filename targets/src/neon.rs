@@ -1,9 +1,9 @@
 //! NEON, as every 64-bit ARM core has it: bytes are multiplied to 16 bits, eight at a time.
 //!
 //! ```text
-//! weights of a group   row 0: k k k k | row 1: k k k k       bytes
+//! weights of a quad    row 0: k k k k | row 1: k k k k       bytes
 //! activations                 k k k k |        k k k k
-//! smull, smlal         row 0: k k k k | row 1: k k k k       16 bits, as many groups as fit
+//! smull, smlal         row 0: k k k k | row 1: k k k k       16 bits, as many quads as fit
 //! addp, sadalp         row 0 | row 1 | row 2 | row 3         32 bits
 //!
 //! weights of a row     k k k k k k k k                       bytes
@@ -99,7 +99,7 @@ fn products<S: Source, const N: usize, const R: usize, const HALF: usize, Caller
     if S::ROWS {
         return rows::<S::Kind, N, R, HALF, Caller>(totals, q, x, i);
     }
-    let mut sums = Groups::<N>::new();
+    let mut sums = Quads::<N>::new();
     if HALF == 2 {
         sums.half::<S::Kind, R, 0, 8>(q, x, i);
         sums.half::<S::Kind, R, 1, 8>(q, x, i);
@@ -198,16 +198,16 @@ fn row<const HALF: usize>(w: &[int8x16_t; 2], first: int8x16_t, last: int8x16_t)
     vmlal_high_s8(vmlal_s8(sums, vget_low_s8(w[1]), vget_low_s8(last)), w[1], last)
 }
 
-/// Sums of products of groups, for each column: registers 0 and 1 of the first four rows, 2 and 3
+/// Sums of products of quads, for each column: registers 0 and 1 of the first four rows, 2 and 3
 /// of the last.
-struct Groups<const N: usize> {
+struct Quads<const N: usize> {
     /// In 16 bits, four lanes a row.
     deep: [[int16x8_t; 4]; N],
     /// In 32 bits, two lanes a row.
     wide: [[int32x4_t; 4]; N],
 }
 
-/// How many of `count` groups may be added in 16 bits.
+/// How many of `count` quads may be added in 16 bits.
 const fn depth(largest: i16, count: i32) -> i32 {
     let mut depth = 1;
     while depth < count && fits(largest, 2 * depth) {
@@ -216,14 +216,14 @@ const fn depth(largest: i16, count: i32) -> i32 {
     depth
 }
 
-impl<const N: usize> Groups<N> {
+impl<const N: usize> Quads<N> {
     #[inline]
     #[target_feature(enable = "neon")]
     fn new() -> Self {
         Self { deep: [[vdupq_n_s16(0); 4]; N], wide: [[vdupq_n_s32(0); 4]; N] }
     }
 
-    /// Adds the products of half a unit, when `COUNT` groups are added in all.
+    /// Adds the products of half a unit, when `COUNT` quads are added in all.
     #[inline]
     #[target_feature(enable = "neon")]
     fn half<K: Kind, const R: usize, const HALF: usize, const COUNT: i32>(
@@ -233,24 +233,24 @@ impl<const N: usize> Groups<N> {
         i: usize,
     ) {
         let depth = const { depth(K::LARGEST, COUNT) };
-        let groups = &q[HALF * 4..];
+        let quads = &q[HALF * 4..];
         let x = activations::<N, R, HALF>(x, i);
-        self.group::<0>(&groups[0], &x);
-        self.group::<1>(&groups[1], &x);
+        self.quad::<0>(&quads[0], &x);
+        self.quad::<1>(&quads[1], &x);
         if depth == 2 {
             self.widen();
         }
-        self.group::<2>(&groups[2], &x);
-        self.group::<3>(&groups[3], &x);
+        self.quad::<2>(&quads[2], &x);
+        self.quad::<3>(&quads[3], &x);
         if depth == 2 || depth == 4 && COUNT == 8 {
             self.widen();
         }
     }
 
-    /// Adds the products of a group with lane `LANE` of each column.
+    /// Adds the products of a quad with lane `LANE` of each column.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn group<const LANE: i32>(&mut self, [first, last]: &[int8x16_t; 2], x: &[int8x16_t; N]) {
+    fn quad<const LANE: i32>(&mut self, [first, last]: &[int8x16_t; 2], x: &[int8x16_t; N]) {
         for c in 0..N {
             let x = vdupq_laneq_s32::<LANE>(vreinterpretq_s32_s8(x[c]));
             let x = vreinterpretq_s8_s32(x);

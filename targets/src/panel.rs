@@ -7,7 +7,7 @@ use dram_quant::EIGHT;
 /// In which order the units lie and what the integers and factors are, is each instruction set's
 /// own affair: a panel is written and read inside one call.
 pub(crate) struct Panel<'a> {
-    /// Integers of a unit: 8 groups of `(8 rows, 4 weights)`, or any other order.
+    /// Integers of a unit: 8 quads of `(8 rows, 4 weights)`, or any other order.
     pub q: &'a mut [[u8; 256]],
     /// Scales of a unit, one a row.
     pub d: &'a mut [[f32; EIGHT]],

@@ -1,21 +1,21 @@
 //! The truth: products written as their definition reads, for every format.
 
 use crate::float::{Widen, fma, tree};
-use crate::kernels::{Eight, Eights};
+use crate::kernels::{Group, Groups};
 use crate::scratch::Scratch;
 use dram_quant::{EIGHT, Format, MAX_UNITS, Order, Q8, UNIT, Unpacked};
 
 /// `y[c][r] = Σ w[r] · x[c]` for the rows of `w` and every column of `x`.
 ///
 /// For each output: blocks in order, the arithmetic of [`Unpacked`].
-pub(crate) fn product(w: &Eights<'_>, x: &Q8<'_>, _: &mut Scratch<'_>, y: &mut [[f32; EIGHT]]) {
+pub(crate) fn product(w: &Groups<'_>, x: &Q8<'_>, _: &mut Scratch<'_>, y: &mut [[f32; EIGHT]]) {
     for (w, y) in w.groups().zip(y.chunks_exact_mut(x.count())) {
         group(&w, x, y);
     }
 }
 
 /// The product of one group.
-fn group(w: &Eight<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
+fn group(w: &Group<'_>, x: &Q8<'_>, y: &mut [[f32; EIGHT]]) {
     let mut block = [Unpacked::ZERO; MAX_UNITS];
     let block = &mut block[..w.format.weights() / UNIT];
     for r in 0..w.rows {
@@ -50,7 +50,7 @@ fn step(block: &[Unpacked], has_min: bool, x: &Q8<'_>, first: usize, acc: f32) -
 }
 
 /// Unpacks unit `i` of row `r`, wherever its bytes lie.
-fn unpack(w: &Eight<'_>, r: usize, i: usize, unit: &mut Unpacked) {
+fn unpack(w: &Group<'_>, r: usize, i: usize, unit: &mut Unpacked) {
     match w.order {
         Order::Rows => {
             let row_bytes = w.bytes.len() / w.rows;
@@ -64,11 +64,17 @@ fn unpack(w: &Eight<'_>, r: usize, i: usize, unit: &mut Unpacked) {
 ///
 /// `w` is up to eight rows, `x` is `(columns, len)`, `y` has one element a column.
 #[inline(always)]
-pub(crate) fn float_rows<W: Widen>(w: &[u8], format: Format, x: &[f32], y: &mut [[f32; EIGHT]]) {
+pub(crate) fn float_rows<W: Widen>(
+    cpu: W,
+    w: &[u8],
+    format: Format,
+    x: &[f32],
+    y: &mut [[f32; EIGHT]],
+) {
     match format {
         Format::F32 => dots(w.as_chunks().0, |w| w.map(f32::from_le_bytes), x, y),
-        Format::F16 => dots(w.as_chunks().0, |w| W::widen(&w.map(u16::from_le_bytes)), x, y),
-        _ => dots(w.as_chunks().0, |w| W::widen_bf16(&w.map(u16::from_le_bytes)), x, y),
+        Format::F16 => dots(w.as_chunks().0, |w| cpu.widen(&w.map(u16::from_le_bytes)), x, y),
+        _ => dots(w.as_chunks().0, |w| cpu.widen_bf16(&w.map(u16::from_le_bytes)), x, y),
     }
 }
 

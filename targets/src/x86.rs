@@ -32,25 +32,36 @@ use core::arch::x86_64::{
     _mm256_slli_epi32,
 };
 
-/// [`Widen`] in one instruction.
-pub(crate) struct F16c;
+/// [`Widen`] in one instruction; a value proves that the CPU has "avx2" and "f16c".
+#[derive(Clone, Copy)]
+pub(crate) struct F16c(());
+
+impl F16c {
+    /// # Safety
+    ///
+    /// The CPU must have "avx2" and "f16c".
+    #[inline(always)]
+    pub(crate) const unsafe fn new() -> Self {
+        Self(())
+    }
+}
 
 impl Widen for F16c {
     #[inline(always)]
-    fn widen(halves: &[u16; 8]) -> [f32; 8] {
+    fn widen(self, halves: &[u16; 8]) -> [f32; 8] {
         // SAFETY: 8 halves are 16 readable bytes; the load needs no alignment.
         let halves = unsafe { _mm_loadu_si128(halves.as_ptr().cast()) };
-        // SAFETY: only functions compiled with "f16c" name this type, in the `isa!` lines of x86.
+        // SAFETY: the CPU has "f16c", as `self` proves.
         let floats = unsafe { _mm256_cvtph_ps(halves) };
         // SAFETY: a vector of 8 floats has the size and every valid state of the array.
         unsafe { core::mem::transmute(floats) }
     }
 
     #[inline(always)]
-    fn widen_bf16(halves: &[u16; 8]) -> [f32; 8] {
+    fn widen_bf16(self, halves: &[u16; 8]) -> [f32; 8] {
         // SAFETY: 8 halves are 16 readable bytes; the load needs no alignment.
         let halves = unsafe { _mm_loadu_si128(halves.as_ptr().cast()) };
-        // SAFETY: only functions compiled with "avx2" name this type, in the `isa!` lines of x86.
+        // SAFETY: the CPU has "avx2", as `self` proves.
         let halves = unsafe { _mm256_cvtepu16_epi32(halves) };
         // SAFETY: as above.
         let bits = unsafe { _mm256_slli_epi32::<16>(halves) };
@@ -61,7 +72,7 @@ impl Widen for F16c {
 
 impl Lanes for F16c {
     #[inline(always)]
-    fn prefetch<Number>(numbers: &[Number], ahead: usize) {
+    fn prefetch<Number>(self, numbers: &[Number], ahead: usize) {
         let line = numbers.as_ptr().wrapping_add(ahead).cast();
         // SAFETY: a prefetch of any address is allowed, and every x86-64 CPU has the instruction.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line) }
@@ -75,7 +86,9 @@ macro_rules! x86 {
             $name,
             is_x86_feature_detected,
             $features,
-            floats!(compile_floats!($features x86::F16c)),
+            // SAFETY: the functions of a table run where the CPU has its features, and every table of
+            // x86 has "avx2" and "f16c".
+            floats!(compile_floats!($features unsafe { x86::F16c::new() })),
             true,
             [
                 Q4_0: x86::product::product::<$isa, x86::q4_0::Q4_0, _>,

@@ -121,7 +121,7 @@ fn a_matrix_is_exactly_its_rows() {
     assert!(matrix(&bytes, usize::MAX, 1 << 40).is_none(), "overflow");
 
     let matrix = matrix(&bytes, 11, 64).unwrap();
-    assert_eq!((matrix.rows(), matrix.len(), matrix.eights()), (11, 64, 2));
+    assert_eq!((matrix.rows(), matrix.len(), matrix.groups()), (11, 64, 2));
     assert_eq!(matrix.eight(0), (&bytes[..8 * 36], 8, Order::Tiles));
     assert_eq!(matrix.eight(1), (&bytes[8 * 36..], 3, Order::Rows));
 }

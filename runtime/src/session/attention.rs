@@ -106,7 +106,7 @@ impl Session<'_> {
                     let [chunk_max, chunk_sum] = weights[at];
                     let new = max.max(chunk_max);
                     let (a, b) = (exp(max - new), exp(chunk_max - new));
-                    kernels.blend(&chunks[at * head_len..][..head_len], a, b, y);
+                    kernels.rescale_add(&chunks[at * head_len..][..head_len], a, b, y);
                     (max, sum) = (new, sum * a + chunk_sum * b);
                 }
                 let factor = 1.0 / sum;
@@ -217,7 +217,7 @@ impl Chunk<'_> {
     fn soften(&self, s: &mut [f32], weights: &mut [[f32; 2]]) {
         let group = weights.len() / self.positions.len();
         for (i, (s, weights)) in s.chunks_exact_mut(CHUNK).zip(weights).enumerate() {
-            *weights = self.kernels.soften(&mut s[..self.len(i / group)]).into();
+            *weights = self.kernels.softmax_weights(&mut s[..self.len(i / group)]).into();
         }
     }
 

@@ -76,7 +76,7 @@ impl Session<'_> {
         let deal =
             (Pieces::new(&mut state.y[..count * len], len), units(&mut state.q8, count, len));
         self.pool.run(&mut self.workers, deal, |_, i, (y, q8)| {
-            kernels.norm(&x[i * len..][..len], w, config.eps, y);
+            kernels.rms_norm(&x[i * len..][..len], w, config.eps, y);
             kernels.quantize(y, block, unit(q8));
         });
     }
@@ -141,7 +141,7 @@ impl Session<'_> {
             for head in
                 q.chunks_exact_mut(config.head_len).chain(k.chunks_exact_mut(config.head_len))
             {
-                kernels.rotate(cos, sin, adjacent, head);
+                kernels.rope(cos, sin, adjacent, head);
             }
         });
     }

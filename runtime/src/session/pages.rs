@@ -322,9 +322,9 @@ impl<'a> Pages<'a> {
         let cells = block * self.head_len * PAGE..(block + 1) * self.head_len * PAGE;
         let scales = cells.start / 32..cells.end / 32;
         match &self.store {
-            Store::F16 { v, .. } => kernels.mix_f16(p, stride, &v[cells], positions, y),
+            Store::F16 { v, .. } => kernels.weighted_sum_f16(p, stride, &v[cells], positions, y),
             Store::Q8 { v, v_scales, .. } => {
-                kernels.mix_q8(p, stride, &v[cells], &v_scales[scales], positions, y);
+                kernels.weighted_sum_q8(p, stride, &v[cells], &v_scales[scales], positions, y);
             }
         }
     }

@@ -5,7 +5,7 @@ use super::panel::{fill, part};
 use super::product::{Isa, together};
 use super::source::{Kind, Scales, Source, Unit};
 use crate::defined::Defined;
-use crate::kernels::Eights;
+use crate::kernels::Groups;
 use crate::scratch::Scratch;
 use core::marker::PhantomData;
 use dram_quant::{EIGHT, MAX_UNITS, Q8, UNIT, Unpacked};
@@ -27,7 +27,7 @@ impl<const UNITS: usize, const MIN: bool> Kind for Any<UNITS, MIN> {
 /// The CPU must have the features of `I`.
 #[target_feature(enable = "neon")]
 pub(crate) unsafe fn product<I: Isa>(
-    w: &Eights<'_>,
+    w: &Groups<'_>,
     x: &Q8<'_>,
     scratch: &mut Scratch<'_>,
     y: &mut [[f32; EIGHT]],
@@ -51,7 +51,7 @@ pub(crate) unsafe fn product<I: Isa>(
 /// The CPU must have the features of `I`.
 #[target_feature(enable = "neon")]
 unsafe fn unpacked<I: Isa, K: Kind>(
-    w: &Eights<'_>,
+    w: &Groups<'_>,
     x: &Q8<'_>,
     scratch: &mut Scratch<'_>,
     y: &mut [[f32; EIGHT]],

@@ -24,7 +24,7 @@ pub(super) fn load(bytes: &[u8; 16]) -> uint8x16_t {
 /// Four weights of each of eight rows: 0 to 3, and 4 to 7.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn group(bytes: &[u8; 32]) -> [uint8x16_t; 2] {
+pub(super) fn quad(bytes: &[u8; 32]) -> [uint8x16_t; 2] {
     [load(at(bytes, 0)), load(at(bytes, 16))]
 }
 
@@ -80,11 +80,11 @@ pub(super) unsafe fn load_lane<const LANE: usize, const B: usize>(
     v
 }
 
-/// [`group`] number `i`, signed.
+/// [`quad`] number `i`, signed.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(crate) fn signed_group(bytes: &[u8; 256], i: usize) -> [int8x16_t; 2] {
-    group(at(bytes, i * 32)).map(|q| vreinterpretq_s8_u8(q))
+pub(crate) fn signed_quad(bytes: &[u8; 256], i: usize) -> [int8x16_t; 2] {
+    quad(at(bytes, i * 32)).map(|q| vreinterpretq_s8_u8(q))
 }
 
 /// Four numbers, each in all lanes of a register; `place` is afterwards behind them.

@@ -3,7 +3,7 @@
 use super::lanes::{self, eight, floats, store, store_factors, store_floats};
 use super::product::Isa;
 use super::source::{Integers, Kind, Scales, Source, Unit};
-use super::tile::{pairs_of_groups, pairs_of_rows, transpose_bytes, turn};
+use super::tile::{pairs_of_quads, pairs_of_rows, transpose_bytes, turn};
 use crate::panel::Panel;
 use core::arch::aarch64::{
     int8x16_t, int16x8_t, vaddq_s16, vdupq_n_s8, vdupq_n_s16, vreinterpretq_s8_u8,
@@ -100,7 +100,7 @@ impl<'p, I: Isa, K: Kind> Source for Unpacked<'p, I, K> {
         let mut integers: Integers = [[vdupq_n_s8(0); 2]; 8];
         let bytes = if U < 4 { &q[U] } else { lanes::near(&q[U]) };
         for (to, bytes) in integers.iter_mut().zip(bytes.as_chunks().0) {
-            *to = lanes::group(bytes).map(|q| vreinterpretq_s8_u8(q));
+            *to = lanes::quad(bytes).map(|q| vreinterpretq_s8_u8(q));
         }
         let unit = Unit::of(integers);
         if K::UNITS == 1 {
@@ -163,7 +163,7 @@ fn put<'a, I: Isa, S: Source + 'a, const U: usize>(
     let Unit { q, steps, n } = unsafe { S::unit::<(I, ()), U, 1>(block) };
     let mut q = match (S::ROWS, I::PANEL_ROWS && !lanes, I::PANEL_PAIRS) {
         (true, _, true) => pairs_of_rows(q),
-        (false, _, true) => pairs_of_groups(q),
+        (false, _, true) => pairs_of_quads(q),
         (rows, panel_rows, _) if rows == panel_rows => q,
         _ => turn(q),
     };

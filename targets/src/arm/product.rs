@@ -1,13 +1,13 @@
 //! The one product: eight rows, whose integers lie in registers, times up to four columns.
 //!
-//! Groups of weights are multiplied with the same four numbers of a column, so that the sums of a
+//! Quads are multiplied with the same four numbers of a column, so that the sums of a
 //! row come to lie in the lane of the row; rows with the same sixteen, and then the lanes of each
 //! row are added. A format's offset comes off through the sums of activations:
 //! `Σ (u − o) x = Σ u x − o Σ x`, exactly; in panels it is off already.
 
 use super::panel::{Unpacked, fill, part};
 use super::source::{Kind, Rows, Source, Tile, Tiles};
-use crate::kernels::{Eight, Eights};
+use crate::kernels::{Group, Groups};
 use crate::panel::Panel;
 use crate::scratch::Scratch;
 use dram_quant::{EIGHT, Order, Q8, UNIT};
@@ -17,7 +17,7 @@ pub(crate) trait Isa {
     /// How it multiplies few columns, with rows where they lie: in need of no other features.
     type Few: Isa;
 
-    /// The most columns its registers are enough for in a pass over groups: 2 or 4.
+    /// The most columns its registers are enough for in a pass over quads: 2 or 4.
     const COLUMNS: usize;
 
     /// Columns from which two groups of rows are multiplied together.
@@ -26,7 +26,7 @@ pub(crate) trait Isa {
     /// Whether the integers of panels lie in rows.
     const PANEL_ROWS: bool;
 
-    /// Whether the integers of panels lie in pairs; if neither, in groups.
+    /// Whether the integers of panels lie in pairs; if neither, in quads.
     const PANEL_PAIRS: bool = false;
 
     /// The largest magnitude of integers whose panels hold eight rows of two weights a register:
@@ -70,7 +70,7 @@ pub(crate) trait Isa {
 #[inline]
 #[target_feature(enable = "neon")]
 pub(crate) unsafe fn product<I: Isa, T: Tile<B>, const B: usize>(
-    w: &Eights<'_>,
+    w: &Groups<'_>,
     x: &Q8<'_>,
     scratch: &mut Scratch<'_>,
     y: &mut [[f32; EIGHT]],
@@ -113,7 +113,7 @@ fn few<I: Isa>(order: Order) -> usize {
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn in_place<I: Isa, T: Tile<B>, const B: usize>(
-    w: &Eight<'_>,
+    w: &Group<'_>,
     x: &Q8<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
@@ -129,7 +129,7 @@ unsafe fn in_place<I: Isa, T: Tile<B>, const B: usize>(
 /// Unpacks rows.
 #[inline]
 #[target_feature(enable = "neon")]
-fn unpack<I: Isa, T: Tile<B>, const B: usize>(w: &Eight<'_>, panel: &mut Panel<'_>) {
+fn unpack<I: Isa, T: Tile<B>, const B: usize>(w: &Group<'_>, panel: &mut Panel<'_>) {
     let blocks = w.bytes.as_chunks().0;
     match w.order {
         Order::Tiles => fill::<I, _>(&Tiles::<T, B>::new(blocks), panel),

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! byte of a tile  0        16                            144
-//!                 | 8 x d   | 4 groups: nibbles of k and k + 16 |
+//!                 | 8 x d   | 4 quads: nibbles of k and k + 16 |
 //! ```
 
-use super::lanes::{at, group, halves};
+use super::lanes::{at, halves, quad};
 use super::source::{Integers, Kind, Place, Scales, Tile};
 use core::arch::aarch64::{
     int8x16_t, uint8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vreinterpretq_s8_u8, vshrq_n_u8,
@@ -34,8 +34,8 @@ impl Tile<18> for Q4_0 {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn groups<Caller, const I: usize>(tile: &[[u8; 18]; EIGHT]) -> Integers {
-        four_groups(at(tile.as_flattened(), 16))
+    unsafe fn quads<Caller, const I: usize>(tile: &[[u8; 18]; EIGHT]) -> Integers {
+        four_quads(at(tile.as_flattened(), 16))
     }
 
     #[inline]
@@ -45,13 +45,13 @@ impl Tile<18> for Q4_0 {
     }
 }
 
-/// Low nibbles of four groups, then the high ones.
+/// Low nibbles of four quads, then the high ones.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn four_groups(groups: &[u8; 128]) -> Integers {
+pub(super) fn four_quads(quads: &[u8; 128]) -> Integers {
     let mut q = [[vdupq_n_s8(0); 2]; 8];
     for g in 0..4 {
-        let [first, last] = group(at(groups, g * 32)).map(|both| nibbles(both));
+        let [first, last] = quad(at(quads, g * 32)).map(|both| nibbles(both));
         [q[g], q[g + 4]] = [[first[0], last[0]], [first[1], last[1]]];
     }
     q

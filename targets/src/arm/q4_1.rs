@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! byte of a tile  0        16       32                            160
-//!                 | 8 x d   | 8 x m  | 4 groups: nibbles of k and k + 16 |
+//!                 | 8 x d   | 8 x m  | 4 quads: nibbles of k and k + 16 |
 //! ```
 
 use super::lanes::{at, halves};
-use super::q4_0::{four_groups, nibbles};
+use super::q4_0::{four_quads, nibbles};
 use super::source::{Integers, Kind, Place, Scales, Tile};
 use core::arch::aarch64::int8x16_t;
 use dram_quant::{EIGHT, Format};
@@ -34,8 +34,8 @@ impl Tile<20> for Q4_1 {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn groups<Caller, const I: usize>(tile: &[[u8; 20]; EIGHT]) -> Integers {
-        four_groups(at(tile.as_flattened(), 32))
+    unsafe fn quads<Caller, const I: usize>(tile: &[[u8; 20]; EIGHT]) -> Integers {
+        four_quads(at(tile.as_flattened(), 32))
     }
 
     #[inline]

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! byte of a tile  0        16          32               128         1152
-//!                 | 8 x d   | 8 x dmin  | 12 x 8 scales  | 32 groups  |
+//!                 | 8 x d   | 8 x dmin  | 12 x 8 scales  | 32 quads  |
 //! ```
 //!
-//! Two units share eight groups, one the low nibbles and one the high.
+//! Two units share eight quads, one the low nibbles and one the high.
 
 use super::lanes::{at, halves, load, store};
 use super::source::{Integers, Kind, Place, Scales, Tile, Unit};

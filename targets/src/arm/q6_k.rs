@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! byte of a tile  0                    1024                  1536             1664   1680
-//!                 | 32 groups of nibbles | 16 groups of 2 bits | 16 x 8 scales  | 8 x d |
+//!                 | 32 quads of nibbles | 16 quads of 2 bits | 16 x 8 scales  | 8 x d |
 //! ```
 //!
-//! Units 0 to 3 take their nibbles from groups 0, 8, 0, 8 and on, their high bits from group 0 and
-//! on; units 4 to 7 likewise from groups 16 and 8 on.
+//! Units 0 to 3 take their nibbles from quads 0, 8, 0, 8 and on, their high bits from quad 0 and
+//! on; units 4 to 7 likewise from quads 16 and 8 on.
 
-use super::lanes::{at, group, halves, load, near, shift_in};
+use super::lanes::{at, halves, load, near, quad, shift_in};
 use super::source::{Integers, Kind, Place, Scales, Tile, Unit};
 use core::arch::aarch64::{
     int8x16_t, uint8x16_t, vandq_u8, vdupq_n_s8, vdupq_n_u8, vextq_s8, vget_low_s8, vmovl_high_s8,
@@ -65,13 +65,13 @@ impl Tile<210> for Q6_K {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn groups<Caller, const I: usize>(tile: &[[u8; 210]; EIGHT]) -> Integers {
+    unsafe fn quads<Caller, const I: usize>(tile: &[[u8; 210]; EIGHT]) -> Integers {
         let tile = tile.as_flattened();
         let nibbles: &[u8; 256] = near(at(tile, (I / 4 * 2 + I % 2) * 256));
         let twos: &[u8; 256] = near(at(tile, 1024 + I / 4 * 256));
         let mut q = [[vdupq_n_s8(0); 2]; 8];
         for (g, q) in q.iter_mut().enumerate() {
-            *q = joined::<I, true>(group(at(nibbles, g * 32)), group(at(twos, g * 32)));
+            *q = joined::<I, true>(quad(at(nibbles, g * 32)), quad(at(twos, g * 32)));
         }
         q
     }

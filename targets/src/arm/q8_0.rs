@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! byte of a tile  0        16          272
-//!                 | 8 x d   | 8 groups  |
+//!                 | 8 x d   | 8 quads  |
 //! ```
 
 use super::any::Any;

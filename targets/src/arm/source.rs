@@ -3,12 +3,12 @@
 //! A unit is 16 registers, in one of three orders:
 //!
 //! ```text
-//! groups   register 2 g + p: weights 4 g .. 4 g + 4 of rows 4 p .. 4 p + 4
+//! quads   register 2 g + p: weights 4 g .. 4 g + 4 of rows 4 p .. 4 p + 4
 //! rows     register 2 r + h: weights 16 h .. 16 h + 16 of row r
 //! pairs    register 8 h + 2 p + e: weights 16 h + 8 e .. 16 h + 8 e + 8 of rows 2 p and 2 p + 1
 //! ```
 
-use super::lanes::{at, group, load, prefetch};
+use super::lanes::{at, load, prefetch, quad};
 use super::tile::interleave;
 use core::arch::aarch64::{
     float32x4_t, int8x16_t, int16x8_t, uint8x16_t, vdupq_n_f32, vdupq_n_s8, vdupq_n_s16,
@@ -49,7 +49,7 @@ impl Scales {
     }
 }
 
-/// The integers of a unit, in groups, in rows or in pairs.
+/// The integers of a unit, in quads, in rows or in pairs.
 pub(crate) type Integers = [[int8x16_t; 2]; 8];
 
 /// Unit of eight rows in registers.
@@ -76,7 +76,7 @@ impl Unit {
     }
 }
 
-/// Where the bytes of eight registers' pairs lie: in a group of a tile, or in a row's block.
+/// Where the bytes of eight registers' pairs lie: in a quad of a tile, or in a row's block.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     bytes: &'a [u8],
@@ -86,11 +86,11 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// What in a block are the 32 bytes from `offset` on, or in groups those of one.
+    /// What in a block are the 32 bytes from `offset` on, or in quads those of one.
     #[inline]
     #[target_feature(enable = "neon")]
     pub(super) fn at(self, offset: usize) -> [uint8x16_t; 2] {
-        group(at(self.bytes, offset * self.spread + self.first))
+        quad(at(self.bytes, offset * self.spread + self.first))
     }
 
     /// The 16 bytes from `offset` on, of a row.
@@ -103,8 +103,7 @@ impl Place<'_> {
 
 /// How the bytes of a format, in blocks of `B`, become registers.
 ///
-/// One place alone calls each function with each `Caller`: then the compiler inlines them,
-/// however long they are.
+/// Of `Caller` see the crate's documentation.
 pub(crate) trait Tile<const B: usize>: Kind {
     const FORMAT: Format;
 
@@ -145,21 +144,21 @@ pub(crate) trait Tile<const B: usize>: Kind {
         unsafe { Unit::of(q) }
     }
 
-    /// The integers of unit `I`, of one group or of one row.
+    /// The integers of unit `I`, of one quad or of one row.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
     unsafe fn pair<Caller, const I: usize>(place: Place<'_>) -> [int8x16_t; 2];
 
-    /// The integers of unit `I` of a tile, in groups.
+    /// The integers of unit `I` of a tile, in quads.
     ///
     /// # Safety
     ///
     /// The CPU must have the features.
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn groups<Caller, const I: usize>(tile: &[[u8; B]; EIGHT]) -> Integers {
+    unsafe fn quads<Caller, const I: usize>(tile: &[[u8; B]; EIGHT]) -> Integers {
         let mut q = [[vdupq_n_s8(0); 2]; 8];
         for (g, q) in q.iter_mut().enumerate() {
             let place = Place { bytes: tile.as_flattened(), spread: EIGHT, first: g * 32 };
@@ -174,7 +173,7 @@ pub(crate) trait Tile<const B: usize>: Kind {
 pub(crate) trait Source: Sized {
     type Kind: Kind;
 
-    /// Whether integers come in rows, else in groups, or from a panel in pairs.
+    /// Whether integers come in rows, else in quads, or from a panel in pairs.
     const ROWS: bool;
 
     /// A block of eight rows.
@@ -255,6 +254,8 @@ impl<'t, T: Tile<B>, const B: usize> Source for Tiles<'t, T, B> {
     #[inline]
     #[target_feature(enable = "neon")]
     unsafe fn block<Caller>(&mut self, i: usize) -> Self::Block<'_> {
+        // An exception to the rule against it: what a check would cost for every block is not on
+        // record; the record of `Rows` counts loops without.
         // SAFETY: there are as many tiles as `limit` has returned, and `i` is below that.
         let tile = unsafe { self.tiles.get_unchecked(i) };
         // SAFETY: the CPU has the features because this function has them.
@@ -289,13 +290,19 @@ impl<'t, T: Tile<B>, const B: usize> Source for Tiles<'t, T, B> {
         Self: 'a,
     {
         // SAFETY: the CPU has the features because this function has them.
-        let q = unsafe { T::groups::<Caller, I>(tile) };
+        let q = unsafe { T::quads::<Caller, I>(tile) };
         // SAFETY: as above.
         unsafe { T::unit::<Caller, I, SHARE>(head, tile, q) }
     }
 }
 
 /// Rows where they lie.
+///
+/// An exception to the rule against walking by pointers: the load of a scale moves its row's address
+/// on ([`interleave`]), so that no other instruction computes eight addresses a block. With that
+/// the loop of Q4_0 takes 285 instructions for eight rows and four units, 17 of them beside loads
+/// and arithmetic (`bench/record/qemu-aarch64/2026-11-23T100500Z-limits.txt`); what it would take by
+/// index is not on record.
 pub(super) struct Rows<'a, T, const B: usize> {
     /// The blocks of each row; in place of rows that are missing stands the first.
     rows: [&'a [[u8; B]]; EIGHT],

@@ -136,7 +136,7 @@ fn twos<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8
 fn ones<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8]) {
     for (i, tile) in tile.chunks_mut(16 * EIGHT).enumerate() {
         for (to, bytes) in
-            tile.as_chunks_mut::<32>().0.iter_mut().zip(groups(blocks, start + i * 16))
+            tile.as_chunks_mut::<32>().0.iter_mut().zip(quads(blocks, start + i * 16))
         {
             for (to, bytes) in to.as_chunks_mut::<16>().0.iter_mut().zip(transpose_bytes(bytes)) {
                 store(to, bytes);
@@ -149,24 +149,24 @@ fn ones<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) fn transpose_bytes([first, last]: [uint8x16_t; 2]) -> [uint8x16_t; 2] {
-    let group = uint8x16x2_t(first, last);
+    let quad = uint8x16x2_t(first, last);
     [
         [0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29],
         [2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31],
     ]
-    .map(|places| vqtbl2q_u8(group, load(&places)))
+    .map(|places| vqtbl2q_u8(quad, load(&places)))
 }
 
 /// Units `0..4` of four bytes at `offset`, each of eight blocks.
 #[inline]
 #[target_feature(enable = "neon")]
-fn groups<const B: usize>(blocks: &[&[u8; B]; EIGHT], offset: usize) -> [[uint8x16_t; 2]; 4] {
+fn quads<const B: usize>(blocks: &[&[u8; B]; EIGHT], offset: usize) -> [[uint8x16_t; 2]; 4] {
     let [a, b, c, d, e, f, g, h] = blocks.map(|block| load(at(block, offset)));
     let (first, last) = (transpose([a, b, c, d]), transpose([e, f, g, h]));
     [0, 1, 2, 3].map(|i| [first[i], last[i]])
 }
 
-/// Groups to rows, or rows to groups: fours of weights are transposed, eight by eight.
+/// Quads to rows, or rows to quads: fours of weights are transposed, eight by eight.
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) fn turn(q: Integers) -> Integers {
@@ -180,15 +180,15 @@ pub(super) fn turn(q: Integers) -> Integers {
     turned
 }
 
-/// Groups to pairs: two groups' fours of a row make its eight.
+/// Quads to pairs: two quads' fours of a row make its eight.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn pairs_of_groups(q: Integers) -> Integers {
+pub(super) fn pairs_of_quads(q: Integers) -> Integers {
     let mut pairs = q;
-    for (eighth, groups) in q.as_chunks::<2>().0.iter().enumerate() {
+    for (eighth, quads) in q.as_chunks::<2>().0.iter().enumerate() {
         let (half, e) = (eighth / 2 * 4, eighth % 2);
         for four in 0..2 {
-            let [first, last] = groups.map(|group| vreinterpretq_s32_s8(group[four]));
+            let [first, last] = quads.map(|quad| vreinterpretq_s32_s8(quad[four]));
             let pair = half + four * 2;
             pairs[pair][e] = vreinterpretq_s8_s32(vzip1q_s32(first, last));
             pairs[pair + 1][e] = vreinterpretq_s8_s32(vzip2q_s32(first, last));

@@ -16,7 +16,7 @@ pub(super) const GROUPS: usize = 4;
 
 /// A unit of 16 rows in lanes, `Z` times.
 pub(super) struct Unit<const Z: usize> {
-    /// Integers, in groups of four.
+    /// Integers, in quads of four.
     pub q: [[__m512i; Z]; 8],
     /// Factors of the two halves, a pair a row; read where [`Kind::BLOCK`] is not 1.
     pub s: [__m512i; Z],
@@ -90,9 +90,9 @@ impl<K: Kind> Source<2> for Unpacked<'_, K> {
     unsafe fn unit<Caller>(&self, i: usize) -> Unit<2> {
         let unit = self.unit + i;
         let (bytes, _) = self.q[unit].as_flattened().as_flattened().as_chunks();
-        let groups: &[[_; 2]; 8] = bytes.as_chunks().0.first_chunk().expect("1024 bytes");
+        let quads: &[[_; 2]; 8] = bytes.as_chunks().0.first_chunk().expect("1024 bytes");
         let [[a, an], [b, bn]] = [factors(&self.s[unit][0]), factors(&self.s[unit][1])];
-        Unit { q: groups.each_ref().map(|[a, b]| [load(a), load(b)]), s: [a, b], n: [an, bn] }
+        Unit { q: quads.each_ref().map(|[a, b]| [load(a), load(b)]), s: [a, b], n: [an, bn] }
     }
 }
 

@@ -2,9 +2,7 @@
 //! lie.
 //!
 //! A pass over a panel has four columns of two registers: every activation that is loaded is
-//! multiplied with 32 rows, and eight sums are on their way, as many as keep two units busy that
-//! give a sum after four cycles (Zen 5). Six columns are no faster, one register of eight columns is
-//! slower.
+//! multiplied with 32 rows, and eight sums are on their way at once.
 
 use super::unit::{Pair, Source, Unit, Unpacked};
 use crate::panel::Panel;
@@ -167,8 +165,7 @@ fn block<S: Source<Z>, const Z: usize, const N: usize>(
 
 /// Adds the products of unit `i` of a block, times its factors `s`.
 ///
-/// One place alone calls it with each `Caller`: then the compiler inlines it, however long. So of
-/// [`dot`].
+/// Of `Caller` see the crate's documentation.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
 fn add_unit<K: Kind, const Z: usize, const N: usize, Caller>(
@@ -181,8 +178,8 @@ fn add_unit<K: Kind, const Z: usize, const N: usize, Caller>(
     let halves = if K::HALVES { 2 } else { 1 };
     for half in 0..halves {
         let mut dots = [[_mm512_setzero_si512(); Z]; N];
-        let groups = half * 8 / halves..(half + 1) * 8 / halves;
-        dot::<K, Z, N, 8, Caller>(&mut dots, w, &x.q, i, groups);
+        let quads = half * 8 / halves..(half + 1) * 8 / halves;
+        dot::<K, Z, N, 8, Caller>(&mut dots, w, &x.q, i, quads);
         for z in 0..Z {
             let s = if half == 0 { _mm512_slli_epi32::<16>(s[z]) } else { s[z] };
             let s = _mm512_srai_epi32::<16>(s);
@@ -194,7 +191,7 @@ fn add_unit<K: Kind, const Z: usize, const N: usize, Caller>(
     }
 }
 
-/// Adds the products of some groups of weights of unit `i`, without factors.
+/// Adds the products of some quads of unit `i`, without factors.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
 fn dot<K: Kind, const Z: usize, const N: usize, const R: usize, Caller>(
@@ -202,10 +199,10 @@ fn dot<K: Kind, const Z: usize, const N: usize, const R: usize, Caller>(
     w: &[[__m512i; Z]; 8],
     x: &[&Integers<R>; N],
     i: usize,
-    groups: Range<usize>,
+    quads: Range<usize>,
 ) {
     let offset = _mm512_set1_epi8(if K::SIGNED { -128 } else { 0 });
-    for g in groups {
+    for g in quads {
         let w = w[g].map(|w| _mm512_xor_si512(w, offset));
         for c in 0..N {
             let x = _mm512_set1_epi32(word(&x[c][i][g]));

@@ -2,7 +2,7 @@
 //!
 //! Each unit has sums of its own.
 
-use super::{Sdot, group};
+use super::{Sdot, quad};
 use crate::arm::column::{Run, activations};
 use crate::arm::lanes::in_order;
 use crate::arm::source::{Source, Unit};
@@ -59,7 +59,7 @@ fn pair<'a, S: Source + 'a, const N: usize, const A: usize, const B: usize, cons
     pair_group::<S, N, A, B, HALF, 3>(totals, w, &x);
 }
 
-/// Adds the products of a group of units `A` and `B`.
+/// Adds the products of a quad of units `A` and `B`.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 fn pair_group<
@@ -80,7 +80,7 @@ fn pair_group<
         unit::<S, B, 2, ([(); N], [(); HALF], [(); LANE])>(w),
     ];
     for i in 0..2 {
-        group::<N, LANE>(&mut totals[i], &units[i].q[HALF * 4 + LANE], &x[i]);
+        quad::<N, LANE>(&mut totals[i], &units[i].q[HALF * 4 + LANE], &x[i]);
     }
     pin(totals);
 }
@@ -117,22 +117,22 @@ fn four<'a, S: Source + 'a, const N: usize, const LAST: usize, const HALF: usize
         }
     }
     let x = [0, 1, 2, 3].map(|i| activations::<N, 8, HALF>(x, LAST * 4 + i));
-    groups::<S, N, LAST, HALF, 0>(&mut totals, w, &x);
-    groups::<S, N, LAST, HALF, 1>(&mut totals, w, &x);
-    groups::<S, N, LAST, HALF, 2>(&mut totals, w, &x);
-    groups::<S, N, LAST, HALF, 3>(&mut totals, w, &x);
-    let units = quad::<S, LAST, ([(); N], [(); HALF])>(w);
+    quads::<S, N, LAST, HALF, 0>(&mut totals, w, &x);
+    quads::<S, N, LAST, HALF, 1>(&mut totals, w, &x);
+    quads::<S, N, LAST, HALF, 2>(&mut totals, w, &x);
+    quads::<S, N, LAST, HALF, 3>(&mut totals, w, &x);
+    let units = four_units::<S, LAST, ([(); N], [(); HALF])>(w);
     for (totals, unit) in totals.iter().zip(units) {
         block.add(reduced(totals), unit.steps[HALF]);
     }
     block.in_order();
 }
 
-/// Adds the products of a group of four units: of all that the units are, the compiler loads only
+/// Adds the products of a quad of four units: of all that the units are, the compiler loads only
 /// this, because all else is loaded elsewhere.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn groups<
+fn quads<
     'a,
     S: Source + 'a,
     const N: usize,
@@ -144,9 +144,9 @@ fn groups<
     w: &S::Block<'a>,
     x: &[[int8x16_t; N]; 4],
 ) {
-    let units = quad::<S, LAST, ([(); N], [(); HALF], [(); LANE])>(w);
+    let units = four_units::<S, LAST, ([(); N], [(); HALF], [(); LANE])>(w);
     for i in 0..4 {
-        group::<N, LANE>(&mut totals[i], &units[i].q[HALF * 4 + LANE], &x[i]);
+        quad::<N, LANE>(&mut totals[i], &units[i].q[HALF * 4 + LANE], &x[i]);
     }
     pin(totals);
 }
@@ -165,7 +165,7 @@ fn pin<const N: usize>(totals: &mut [Totals<N>]) {
 /// overwrites both.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn quad<'a, S: Source + 'a, const LAST: usize, Caller>(w: &S::Block<'a>) -> [Unit; 4] {
+fn four_units<'a, S: Source + 'a, const LAST: usize, Caller>(w: &S::Block<'a>) -> [Unit; 4] {
     if LAST == 0 {
         let high = [unit::<S, 2, 4, Caller>(w), unit::<S, 3, 4, Caller>(w)];
         return [unit::<S, 0, 4, Caller>(w), unit::<S, 1, 4, Caller>(w), high[0], high[1]];
@@ -182,7 +182,7 @@ fn unit<'a, S: Source + 'a, const I: usize, const SHARE: usize, Caller>(w: &S::B
     unsafe { S::unit::<(Sdot, Caller), I, SHARE>(w) }
 }
 
-/// Totals of groups, whose lanes are rows already.
+/// Totals of quads, whose lanes are rows already.
 fn reduced<const N: usize>(totals: &Totals<N>) -> Sums<N> {
     totals.map(|[first, last, ..]| [first, last])
 }

@@ -1,7 +1,7 @@
 //! Panels in which rows are lanes, of integers so small that many products fit in 16 bits.
 //!
 //! ```text
-//! weights of a group   k: row 0 | row 1 | … row 7 | k + 1: row 0 | … row 7   bytes
+//! weights of a quad    k: row 0 | row 1 | … row 7 | k + 1: row 0 | … row 7   bytes
 //! activations          k, sixteen times; k + 1, sixteen times
 //! smlal, smlal2        row 0 | row 1 | … row 7                               16 bits
 //! ```
@@ -11,7 +11,7 @@
 
 use super::fits;
 use crate::arm::column::{BIG, Column, Run};
-use crate::arm::lanes::{eight, floats, in_order, load_spread, signed_group, store_floats};
+use crate::arm::lanes::{eight, floats, in_order, load_spread, signed_quad, store_floats};
 use crate::arm::panel::largest;
 use crate::arm::source::Kind;
 use crate::panel::Panel;
@@ -104,6 +104,8 @@ fn pass<K: Kind, const N: usize>(
     let units = blocks * K::UNITS;
     let w = &[Group::of(panel, 0, units), Group::of(panel, second, units)];
     let mut acc = [[[vdupq_n_f32(0.0); 2]; 2]; N];
+    // An exception to the rule against walking by pointers, as of `arm::source::Rows`: the load
+    // moves its address on.
     let mut places = [x.q.as_ptr(); N];
     for (c, place) in places.iter_mut().enumerate() {
         *place = x.q[(first + c) * x.len..].as_ptr();
@@ -307,7 +309,7 @@ fn four<K: Kind, const N: usize, const PART: usize, const I: usize>(
     x: &mut [*const i8; N],
 ) {
     let place = PART * depth::<K>() / 4 + I;
-    let w = [signed_group(q[0], place), signed_group(q[1], place)];
+    let w = [signed_quad(q[0], place), signed_quad(q[1], place)];
     for c in 0..N {
         // SAFETY: `pass` goes through a column's units once and through their fours in order.
         let x = unsafe { load_spread(&mut x[c]) };

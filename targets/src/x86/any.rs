@@ -4,7 +4,7 @@ use super::lanes::{floats, load, pairs};
 use super::panel::{Place, fill};
 use super::product::{Isa, Kind, Scales, Source, Unit};
 use crate::defined::Defined;
-use crate::kernels::Eights;
+use crate::kernels::Groups;
 use crate::scratch::Scratch;
 use core::arch::x86_64::_mm256_setzero_si256;
 use core::marker::PhantomData;
@@ -28,7 +28,7 @@ impl<const BLOCK: usize, const MIN: bool> Kind for Any<BLOCK, MIN> {
 /// The CPU must have the features of `I`.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) unsafe fn product<I: Isa>(
-    w: &Eights<'_>,
+    w: &Groups<'_>,
     x: &Q8<'_>,
     scratch: &mut Scratch<'_>,
     y: &mut [[f32; EIGHT]],
@@ -52,7 +52,7 @@ pub(crate) unsafe fn product<I: Isa>(
 /// The CPU must have the features of `I`.
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn unpacked<I: Isa, K: Kind>(
-    w: &Eights<'_>,
+    w: &Groups<'_>,
     x: &Q8<'_>,
     scratch: &mut Scratch<'_>,
     y: &mut [[f32; EIGHT]],

@@ -11,7 +11,7 @@ use dram_quant::{Q8, UNIT};
 /// Runs of `R` units of one column.
 #[derive(Clone, Copy)]
 pub(crate) struct Column<'a, const R: usize> {
-    /// `(runs, units, 8 groups, 4)`
+    /// `(runs, units, 8 quads, 4)`
     q: &'a [[[[i8; 4]; 8]; R]],
     d: &'a [[f32; R]],
     ds: &'a [[f32; R]],
@@ -43,7 +43,7 @@ impl<'a, const R: usize> Column<'a, R> {
     }
 }
 
-/// The integers of `R` units, `(units, 8 groups, 4)`.
+/// The integers of `R` units, `(units, 8 quads, 4)`.
 pub(crate) type Integers<const R: usize> = [[[i8; 4]; 8]; R];
 
 /// `R` units of `N` columns, for formats of one unit a block.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! byte of a tile  0        16                            144
-//!                 | 8 x d   | 4 groups: nibbles of k and k + 16 |
+//!                 | 8 x d   | 4 quads: nibbles of k and k + 16 |
 //! ```
 
 use super::lanes::{at, halves, load16};
@@ -42,13 +42,13 @@ impl Tile<18> for IQ4_NL {
     }
 }
 
-/// What the nibbles of four groups stand for.
+/// What the nibbles of four quads stand for.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn values(groups: &[u8]) -> [__m256i; 8] {
+pub(super) fn values(quads: &[u8]) -> [__m256i; 8] {
     const VALUES: [u8; 16] = bytes(IQ4_VALUES);
     let table = _mm256_broadcastsi128_si256(load16(&VALUES));
-    let mut q = nibbles(groups);
+    let mut q = nibbles(quads);
     for q in &mut q {
         *q = _mm256_shuffle_epi8(table, *q);
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! byte of a tile  0        16                   32                  64           1088
-//!                 | 8 x d   | 8 x 8 high 2 bits  | 4 x 8 low nibbles  | 32 groups  |
+//!                 | 8 x d   | 8 x 8 high 2 bits  | 4 x 8 low nibbles  | 32 quads  |
 //! ```
 
 use super::iq4_nl::values;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! byte of a tile  0       8                             136
-//!                 | 8 x e | 4 groups: nibbles of k and k + 16 |
+//!                 | 8 x e | 4 quads: nibbles of k and k + 16 |
 //! ```
 
 use super::lanes::{at, load8, load16};

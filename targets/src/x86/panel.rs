@@ -1,8 +1,8 @@
 //! Panels: the units of one or four groups of eight rows, unpacked.
 //!
 //! ```text
-//! unit of one group    group of weights 0: 8 rows | 1: 8 rows | …             one element
-//!         of four      0: 32 rows | 1: 32 rows | …                            four elements
+//! unit of one group    quad 0: 8 rows | 1: 8 rows | …                        one element
+//!         of four           0: 32 rows | 1: 32 rows | …                            four elements
 //! ```
 //!
 //! Factors share 16 bits, `s` the lower half.
@@ -46,8 +46,8 @@ impl<K: Kind> Source for Unpacked<'_, K> {
     unsafe fn unit<Caller>(&self, i: usize) -> Unit {
         let i = self.unit + i;
         let mut q = [_mm256_setzero_si256(); 8];
-        for (q, group) in q.iter_mut().zip(self.panel.q[i].as_chunks().0) {
-            *q = load(group);
+        for (q, quad) in q.iter_mut().zip(self.panel.q[i].as_chunks().0) {
+            *q = load(quad);
         }
         let factors = pairs(&self.panel.s[i]);
         let s = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(factors));

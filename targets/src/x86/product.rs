@@ -1,10 +1,10 @@
 //! The one product: eight rows, whose integers lie in registers, times some columns.
 //!
 //! ```text
-//! register  group g: weights 4 g .. 4 g + 4 of  row 0 | row 1 | … | row 7     bytes
+//! register  quad g: weights 4 g .. 4 g + 4 of  row 0 | row 1 | … | row 7     bytes
 //! ```
 //!
-//! A group is multiplied with the same four numbers of a column in every lane of 32 bits, so that
+//! A quad is multiplied with the same four numbers of a column in every lane of 32 bits, so that
 //! the sums of a row come to lie in the lane of the row. Integers are unsigned where the format
 //! is, because instructions want one factor so; its offset comes off through the sums of
 //! activations: `Σ (u − o) x = Σ u x − o Σ x`, exactly.
@@ -12,7 +12,7 @@
 use super::column::Run;
 use super::panel::{Place, Unpacked, fill};
 use super::source::{Rows, Tiles};
-use crate::kernels::{Eight, Eights};
+use crate::kernels::{Group, Groups};
 use crate::panel::Panel;
 use crate::scratch::{Scratch, TOGETHER};
 use core::arch::x86_64::{
@@ -27,7 +27,7 @@ pub(crate) trait Kind {
     const BLOCK: usize = 1;
     /// Units in turn that share bytes, which are loaded once.
     const SHARE: usize = 1;
-    /// Groups whose products `maddubs` gives may be added in 16 bits.
+    /// Quads whose products `maddubs` gives may be added in 16 bits.
     const DEPTH: usize;
     /// Whether integers are signed, of 8 bits, and not unsigned.
     const SIGNED: bool = false;
@@ -70,7 +70,7 @@ pub(crate) trait Source {
 
     /// Begins a block: its scales and minima.
     ///
-    /// One place alone calls it with each `Caller`: then the compiler inlines it, however long.
+    /// Of `Caller` see the crate's documentation.
     ///
     /// # Safety
     ///
@@ -139,7 +139,7 @@ pub(crate) trait Isa: Sized {
 
 /// Unit of eight rows in registers, a lane of 32 bits a row.
 pub(crate) struct Unit {
-    /// Integers, in groups of four.
+    /// Integers, in quads of four.
     pub q: [__m256i; 8],
     /// Factors of the two halves, a pair a row; read where [`Kind::BLOCK`] is not 1.
     pub s: __m256i,
@@ -171,7 +171,7 @@ impl Unit {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) unsafe fn product<I: Isa, T: Tile<B>, const B: usize>(
-    w: &Eights<'_>,
+    w: &Groups<'_>,
     x: &Q8<'_>,
     scratch: &mut Scratch<'_>,
     y: &mut [[f32; EIGHT]],
@@ -211,7 +211,7 @@ fn few<I: Isa, T: Tile<B>, const B: usize>(order: Order) -> usize {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn in_place<I: Isa, T: Tile<B>, const B: usize>(
-    w: &Eights<'_>,
+    w: &Groups<'_>,
     x: &Q8<'_>,
     y: &mut [[f32; EIGHT]],
 ) {
@@ -243,7 +243,7 @@ unsafe fn in_place<I: Isa, T: Tile<B>, const B: usize>(
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn unpack<I: Isa, T: Tile<B>, const B: usize>(
-    w: &Eight<'_>,
+    w: &Group<'_>,
     panel: &mut Panel<'_>,
     place: Place,
     len: usize,

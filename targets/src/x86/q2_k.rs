@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! byte of a tile  0             128         640     656
-//!                 | 16 x 8 scales | 16 groups | 8 x d | 8 x dmin |
+//!                 | 16 x 8 scales | 16 quads | 8 x d | 8 x dmin |
 //! ```
 //!
-//! Four units share eight groups, two bits each.
+//! Four units share eight quads, two bits each.
 
 use super::lanes::{at, halves, load, zip};
 use super::product::{Kind, Scales, Tile, Unit};
@@ -50,14 +50,14 @@ impl Tile<84> for Q2_K {
     }
 }
 
-/// The two bits of unit `i`, from 16 groups.
+/// The two bits of unit `i`, from 16 quads.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn twos(groups: &[u8; 512], i: usize) -> [__m256i; 8] {
+pub(super) fn twos(quads: &[u8; 512], i: usize) -> [__m256i; 8] {
     let shift = _mm256_set1_epi32(i as i32 % 4 * 2);
     let mut q = [_mm256_setzero_si256(); 8];
     for (g, q) in q.iter_mut().enumerate() {
-        let four = load(at(groups, (i / 4 * 8 + g) * 32));
+        let four = load(at(quads, (i / 4 * 8 + g) * 32));
         *q = _mm256_and_si256(_mm256_srlv_epi32(four, shift), _mm256_set1_epi8(3));
     }
     q

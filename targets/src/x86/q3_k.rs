@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! byte of a tile  0               256                 768             864
-//!                 | 8 groups high | 16 groups of 2 bits | 12 x 8 scales | 8 x d |
+//!                 | 8 quads high | 16 quads of 2 bits | 12 x 8 scales | 8 x d |
 //! ```
 //!
 //! Bit `i` of the high bytes belongs to unit `i`; the two bits lie as in Q2_K.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! byte of a tile  0        16                            144
-//!                 | 8 x d   | 4 groups: nibbles of k and k + 16 |
+//!                 | 8 x d   | 4 quads: nibbles of k and k + 16 |
 //! ```
 
 use super::lanes::{at, halves, load};
@@ -41,14 +41,14 @@ impl Tile<18> for Q4_0 {
     }
 }
 
-/// Low nibbles of four groups, then the high ones.
+/// Low nibbles of four quads, then the high ones.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn nibbles(groups: &[u8]) -> [__m256i; 8] {
+pub(super) fn nibbles(quads: &[u8]) -> [__m256i; 8] {
     let fifteen = _mm256_set1_epi8(15);
     let mut q = [_mm256_setzero_si256(); 8];
     for g in 0..4 {
-        let both = load(at(groups, g * 32));
+        let both = load(at(quads, g * 32));
         q[g] = _mm256_and_si256(both, fifteen);
         q[g + 4] = _mm256_and_si256(_mm256_srli_epi16::<4>(both), fifteen);
     }

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! byte of a tile  0        16          32               128         1152
-//!                 | 8 x d   | 8 x dmin  | 12 x 8 scales  | 32 groups  |
+//!                 | 8 x d   | 8 x dmin  | 12 x 8 scales  | 32 quads  |
 //! ```
 //!
-//! Two units share eight groups, one the low nibbles and one the high.
+//! Two units share eight quads, one the low nibbles and one the high.
 
 use super::lanes::{at, halves, load, store, twice};
 use super::product::{Kind, Scales, Tile, Unit};
@@ -47,14 +47,14 @@ impl Tile<144> for Q4_K {
     }
 }
 
-/// The nibbles of unit `i`, from 32 groups.
+/// The nibbles of unit `i`, from 32 quads.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn nibbles(groups: &[u8; 1024], i: usize) -> [__m256i; 8] {
+pub(super) fn nibbles(quads: &[u8; 1024], i: usize) -> [__m256i; 8] {
     let shift = _mm256_set1_epi32(i as i32 % 2 * 4);
     let mut q = [_mm256_setzero_si256(); 8];
     for (g, q) in q.iter_mut().enumerate() {
-        let both = load(at(groups, i / 2 * 256 + g * 32));
+        let both = load(at(quads, i / 2 * 256 + g * 32));
         *q = _mm256_and_si256(_mm256_srlv_epi32(both, shift), _mm256_set1_epi8(15));
     }
     q

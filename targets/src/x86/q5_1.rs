@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! byte of a tile  0        16       32                    64                            192
-//!                 | 8 x d   | 8 x m  | 8 x 32 fifth bits   | 4 groups: nibbles of k and k + 16 |
+//!                 | 8 x d   | 8 x m  | 8 x 32 fifth bits   | 4 quads: nibbles of k and k + 16 |
 //! ```
 
 use super::lanes::{at, halves};

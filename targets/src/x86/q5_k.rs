@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! byte of a tile  0        16          32               128            384         1408
-//!                 | 8 x d   | 8 x dmin  | 12 x 8 scales  | 8 groups high | 32 groups  |
+//!                 | 8 x d   | 8 x dmin  | 12 x 8 scales  | 8 quads high | 32 quads  |
 //! ```
 //!
 //! Bit `i` of the high bytes belongs to unit `i`.

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! byte of a tile  0                    1024                  1536             1664   1680
-//!                 | 32 groups of nibbles | 16 groups of 2 bits | 16 x 8 scales  | 8 x d |
+//!                 | 32 quads of nibbles | 16 quads of 2 bits | 16 x 8 scales  | 8 x d |
 //! ```
 //!
-//! Units 0 to 3 take their nibbles from groups 0, 8, 0, 8 and on, their high bits from group 0 and
-//! on; units 4 to 7 likewise from groups 16 and 8 on.
+//! Units 0 to 3 take their nibbles from quads 0, 8, 0, 8 and on, their high bits from quad 0 and
+//! on; units 4 to 7 likewise from quads 16 and 8 on.
 
 use super::lanes::{at, halves, load, zip};
 use super::product::{Kind, Scales, Tile, Unit};
@@ -48,17 +48,17 @@ impl Tile<210> for Q6_K {
     }
 }
 
-/// The integers of unit `i`, from 32 groups of nibbles and 16 of two bits; inlined as its caller is.
+/// The integers of unit `i`, from 32 quads of nibbles and 16 of two bits; inlined as its caller is.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn sixes<Caller>(groups: &[u8; 1536], i: usize) -> [__m256i; 8] {
+fn sixes<Caller>(quads: &[u8; 1536], i: usize) -> [__m256i; 8] {
     let low_shift = _mm256_set1_epi32(i as i32 % 4 / 2 * 4);
     let high_shift = _mm256_set1_epi32(i as i32 % 4 * 2);
     let mut q = [_mm256_setzero_si256(); 8];
     for (g, q) in q.iter_mut().enumerate() {
-        let low = load(at(groups, (i / 4 * 16 + i % 2 * 8 + g) * 32));
+        let low = load(at(quads, (i / 4 * 16 + i % 2 * 8 + g) * 32));
         let low = _mm256_and_si256(_mm256_srlv_epi32(low, low_shift), _mm256_set1_epi8(15));
-        let high = load(at(groups, 1024 + (i / 4 * 8 + g) * 32));
+        let high = load(at(quads, 1024 + (i / 4 * 8 + g) * 32));
         let high = _mm256_and_si256(_mm256_srlv_epi32(high, high_shift), _mm256_set1_epi8(3));
         *q = _mm256_or_si256(low, _mm256_slli_epi16::<4>(high));
     }

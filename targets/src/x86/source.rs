@@ -94,7 +94,7 @@ impl<T: Tile<B>, const B: usize> Source for Rows<'_, T, B> {
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn unit<Caller>(&self, i: usize) -> Unit {
-        // The next eight rows, as one stream: faster than eight streams, one a row.
+        // The next eight rows, as one stream: they lie one behind the other.
         let ahead = self.bytes.len() + self.block * B * EIGHT;
         prefetch_unit::<T, B>(self.bytes, ahead, i);
         // SAFETY: the CPU has the features because this function has them.

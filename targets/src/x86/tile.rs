@@ -86,9 +86,9 @@ fn twos<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, tile: &mut [u8
 #[target_feature(enable = "avx2,fma,f16c")]
 fn fours<const B: usize>(blocks: &[&[u8; B]; EIGHT], start: usize, single: bool, tile: &mut [u8]) {
     for (i, tile) in tile.chunks_mut(16 * EIGHT).enumerate() {
-        let groups = transpose(blocks, start + i * 16);
-        for (to, group) in tile.as_chunks_mut::<32>().0.iter_mut().zip(groups) {
-            store(to, if single { transpose_bytes(group) } else { group });
+        let quads = transpose(blocks, start + i * 16);
+        for (to, quad) in tile.as_chunks_mut::<32>().0.iter_mut().zip(quads) {
+            store(to, if single { transpose_bytes(quad) } else { quad });
         }
     }
 }
@@ -105,9 +105,9 @@ fn from(v: __m256i, first: usize) -> __m256i {
 /// Four bytes of each of eight blocks, to eight blocks' bytes of each of four places.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn transpose_bytes(group: __m256i) -> __m256i {
+fn transpose_bytes(quad: __m256i) -> __m256i {
     let places = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    let lanes = _mm256_shuffle_epi8(group, _mm256_broadcastsi128_si256(places));
+    let lanes = _mm256_shuffle_epi8(quad, _mm256_broadcastsi128_si256(places));
     _mm256_permutevar8x32_epi32(lanes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
 }
 

@@ -29,7 +29,7 @@ fn agree<T>(what: &str, input: &T, run: impl Fn(&Kernels, &T) -> Vec<f32>) {
 }
 
 #[test]
-fn add_blend_and_swiglu() {
+fn add_rescale_add_and_swiglu() {
     for len in LENS {
         for (x, y) in inputs(len, 1).into_iter().zip(inputs(len, 2)) {
             let input = (x, y);
@@ -38,9 +38,9 @@ fn add_blend_and_swiglu() {
                 table.add(x, &mut y);
                 y
             });
-            agree(&format!("blend {len}"), &input, |table, (x, y)| {
+            agree(&format!("rescale_add {len}"), &input, |table, (x, y)| {
                 let mut y = y.clone();
-                table.blend(x, 0.3, 1.7, &mut y);
+                table.rescale_add(x, 0.3, 1.7, &mut y);
                 y
             });
             agree(&format!("swiglu {len}"), &input, |table, (x, y)| {
@@ -53,13 +53,13 @@ fn add_blend_and_swiglu() {
 }
 
 #[test]
-fn norm() {
+fn rms_norm() {
     for len in LENS {
         for x in inputs(len, 3) {
             let w = Noise::new(4).floats(len);
-            agree(&format!("norm {len}"), &x, |table, x| {
+            agree(&format!("rms_norm {len}"), &x, |table, x| {
                 let mut y = vec![0.0; len];
-                table.norm(x, &w, 1e-6, &mut y);
+                table.rms_norm(x, &w, 1e-6, &mut y);
                 y
             });
         }
@@ -67,12 +67,12 @@ fn norm() {
 }
 
 #[test]
-fn soften() {
+fn softmax_weights() {
     for len in LENS {
         for s in inputs(len, 5) {
-            agree(&format!("soften {len}"), &s, |table, s| {
+            agree(&format!("softmax_weights {len}"), &s, |table, s| {
                 let mut s = s.clone();
-                let (max, sum) = table.soften(&mut s);
+                let (max, sum) = table.softmax_weights(&mut s);
                 s.extend([max, sum]);
                 s
             });
@@ -81,14 +81,14 @@ fn soften() {
 }
 
 #[test]
-fn rotate() {
+fn rope() {
     for (head, pairs) in [(8, 4), (64, 32), (128, 64), (128, 48), (80, 40), (2, 1), (6, 3)] {
         for x in inputs(head, 6) {
             let [cos, sin] = [7, 8].map(|seed| Noise::new(seed).floats(pairs));
             for adjacent in [false, true] {
-                agree(&format!("rotate {head} {pairs} {adjacent}"), &x, |table, x| {
+                agree(&format!("rope {head} {pairs} {adjacent}"), &x, |table, x| {
                     let mut x = x.clone();
-                    table.rotate(&cos, &sin, adjacent, &mut x);
+                    table.rope(&cos, &sin, adjacent, &mut x);
                     x
                 });
             }
@@ -181,7 +181,7 @@ fn scores() {
 }
 
 #[test]
-fn mixes() {
+fn weighted_sums() {
     for head in HEADS {
         for queries in 1..=14 {
             let stride = PAGE * (1 + queries % 3);
@@ -190,18 +190,60 @@ fn mixes() {
                 let bytes = Noise::new(14).bytes(head * PAGE);
                 let v8: Vec<i8> = bytes.into_iter().map(u8::cast_signed).collect();
                 for positions in [1, 2, 31, 32] {
-                    agree(&format!("mix_f16 {head} {queries} {positions}"), &p, |table, p| {
-                        let mut y = Noise::new(15).floats(queries * head);
-                        table.mix_f16(p, stride, &v, positions, &mut y);
-                        y
-                    });
-                    agree(&format!("mix_q8 {head} {queries} {positions}"), &p, |table, p| {
-                        let mut y = Noise::new(15).floats(queries * head);
-                        table.mix_q8(p, stride, &v8, &d, positions, &mut y);
-                        y
-                    });
+                    agree(
+                        &format!("weighted_sum_f16 {head} {queries} {positions}"),
+                        &p,
+                        |table, p| {
+                            let mut y = Noise::new(15).floats(queries * head);
+                            table.weighted_sum_f16(p, stride, &v, positions, &mut y);
+                            y
+                        },
+                    );
+                    agree(
+                        &format!("weighted_sum_q8 {head} {queries} {positions}"),
+                        &p,
+                        |table, p| {
+                            let mut y = Noise::new(15).floats(queries * head);
+                            table.weighted_sum_q8(p, stride, &v8, &d, positions, &mut y);
+                            y
+                        },
+                    );
                 }
             }
         }
     }
+}
+
+/// Whether a call of a kernel panics, with every table.
+#[track_caller]
+fn refused(call: impl Fn(&Kernels) + std::panic::RefUnwindSafe) {
+    for table in dram_targets::all() {
+        let call = std::panic::AssertUnwindSafe(|| call(table));
+        assert!(std::panic::catch_unwind(call).is_err(), "{table:?}");
+    }
+}
+
+#[test]
+fn lengths_that_do_not_fit_are_refused() {
+    refused(|table| table.add(&[1.0; 7], &mut [1.0; 8]));
+    refused(|table| table.rms_norm(&[1.0; 8], &[1.0; 7], 0.0, &mut [1.0; 8]));
+    refused(|table| table.swiglu(&[1.0; 8], &[1.0; 8], &mut [1.0; 9]));
+    refused(|table| table.rescale_add(&[1.0; 9], 1.0, 1.0, &mut [1.0; 8]));
+    refused(|table| table.rope(&[1.0; 5], &[1.0; 5], false, &mut [1.0; 8]));
+    refused(|table| table.scores_f16(&[1.0; 9], &[0; 8 * PAGE], 1.0, PAGE, &mut [0.0; PAGE]));
+    refused(|table| table.scores_f16(&[1.0; 16], &[0; 8 * PAGE], 1.0, PAGE, &mut [0.0; PAGE]));
+    refused(|table| table.weighted_sum_f16(&[1.0; 32], 32, &[0; 8 * PAGE], 33, &mut [0.0; 8]));
+    refused(|table| {
+        let (d, p) = (&[0; 31], &[1.0; 32]);
+        table.weighted_sum_q8(p, 32, &[0; 32 * PAGE], d, 32, &mut [0.0; 32]);
+    });
+}
+
+#[test]
+fn float_rows_of_what_are_none_are_refused() {
+    use dram_quant::Format;
+    refused(|table| table.float_rows(&[0; 18], Format::Q4_0, &[1.0; 32], &mut [[0.0; 8]]));
+    refused(|table| table.float_rows(&[0; 64], Format::F32, &[1.0; 16], &mut []));
+    refused(|table| table.float_rows(&[0; 64], Format::F32, &[1.0; 7], &mut [[0.0; 8]]));
+    refused(|table| table.float_rows(&[0; 9 * 64], Format::F32, &[1.0; 16], &mut [[0.0; 8]]));
 }

@@ -16,8 +16,8 @@ fn multiply(table: &Kernels, w: &Matrix<'_>, x: &Input, columns: usize) -> Vec<f
     let mut scratch = vec![0xff; 1 + scratch_bytes(w.len(), columns)];
     let mut y = vec![0.0; columns * w.rows()];
     let together = groups(columns) - w.rows() % 2;
-    for first in (0..w.eights()).step_by(together) {
-        let groups = first..w.eights().min(first + together);
+    for first in (0..w.groups()).step_by(together) {
+        let groups = first..w.groups().min(first + together);
         let out = table.multiply(w, groups.clone(), x.columns(columns), &mut scratch[1..]);
         assert_eq!(out.len(), groups.len() * columns);
         for (group, out) in groups.zip(out.chunks_exact(columns)) {
