@@ -26,4 +26,4 @@ pub use encode::Encoder;
 pub use pre_tokenizer::PreTokenizer;
 pub use split::{Channel, Split};
 pub use stop::StopMatcher;
-pub use vocab::{Kind, Vocab};
+pub use vocab::{TokenKind, Vocab};

@@ -7,7 +7,7 @@ mod fetched;
 mod words;
 
 use distills::{r1_llama, r1_qwen};
-use dram_runtime::text::{Channel, Chat, Encoder, Kind, Message, Role, Split};
+use dram_runtime::text::{Channel, Chat, Encoder, Message, Role, Split, TokenKind};
 use words::{decode, encode, with};
 
 fn message(role: Role, content: &str) -> Message<'_> {
@@ -101,7 +101,7 @@ fn no_message_takes_another_role() {
                 let messages = [message(Role::System, content), user(content)];
                 let tokens = tokens(encoder, &messages);
                 let vocab = encoder.vocab();
-                let is_mark = |id: &u32| vocab.kind(*id) != Kind::Normal;
+                let is_mark = |id: &u32| vocab.kind(*id) != TokenKind::Normal;
                 let marks: Vec<u32> = tokens.iter().copied().filter(is_mark).collect();
                 assert!(content == "x" || decode(vocab, &tokens).matches(content).count() == 2);
                 marks

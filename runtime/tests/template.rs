@@ -10,7 +10,7 @@ mod words;
 use distills::r1_qwen;
 use dram_runtime::model::Gguf;
 use dram_runtime::text::template::{Prompt, Template, TemplateError};
-use dram_runtime::text::{Channel, Chat, Kind, Message, Role, Vocab};
+use dram_runtime::text::{Channel, Chat, Message, Role, TokenKind, Vocab};
 use std::time::{Duration, Instant};
 use words::{encode, with};
 
@@ -107,7 +107,7 @@ fn a_message_never_becomes_a_mark() {
         let prompt = template.render(vocab, &messages, true).unwrap();
         let tokens = tokens(encoder, &prompt);
         let marks: Vec<u32> =
-            tokens.into_iter().filter(|&id| vocab.kind(id) != Kind::Normal).collect();
+            tokens.into_iter().filter(|&id| vocab.kind(id) != TokenKind::Normal).collect();
         assert_eq!(marks, [151646, 151644, 151645, 151648]);
         assert!(!prompt.text().contains(['\u{fdd0}', '\u{fdd1}']));
     });

@@ -8,7 +8,7 @@ mod words;
 
 use build::Random;
 use distills::{r1_llama, r1_qwen};
-use dram_runtime::text::{Decoder, Encoder, Kind, Vocab};
+use dram_runtime::text::{Decoder, Encoder, TokenKind, Vocab};
 use std::time::{Duration, Instant};
 use words::{Words, decode, encode, with};
 
@@ -271,10 +271,10 @@ fn what_a_user_writes_is_never_a_mark() {
         with(&file, |encoder| {
             let tokens = encode(encoder, MARKS, false);
             let kinds: Vec<_> = tokens.iter().map(|&id| encoder.vocab().kind(id)).collect();
-            assert!(kinds.iter().all(|&kind| kind == Kind::Normal), "{kinds:?}");
+            assert!(kinds.iter().all(|&kind| kind == TokenKind::Normal), "{kinds:?}");
             assert_eq!(decode(encoder.vocab(), &tokens), MARKS);
             let special = encode(encoder, MARKS, true);
-            let marks = special.iter().filter(|&&id| encoder.vocab().kind(id) != Kind::Normal);
+            let marks = special.iter().filter(|&&id| encoder.vocab().kind(id) != TokenKind::Normal);
             assert!(marks.count() >= 6);
         });
     }
@@ -293,7 +293,7 @@ fn marks_and_padding_decode_to_nothing_but_thoughts_show() {
         let hidden = [151643, 151644, 151645, 151646, 151647, 151700, 151935, 151936, u32::MAX];
         assert_eq!(decode(vocab, &hidden), "");
         assert_eq!(decode(vocab, &[151648, 198, 151649]), "<think>\n</think>");
-        assert!([151700, 151936, u32::MAX].map(|id| vocab.kind(id)) == [Kind::Unused; 3]);
+        assert!([151700, 151936, u32::MAX].map(|id| vocab.kind(id)) == [TokenKind::Unused; 3]);
     });
     with(&r1_llama(), |encoder| {
         assert_eq!(decode(encoder.vocab(), &[128013, 128014, 128012]), "<think></think>");

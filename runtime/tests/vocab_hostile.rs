@@ -7,7 +7,7 @@ mod words;
 
 use build::{ARRAY, F32, File, I32, Random, TEXT, U8, array, string};
 use dram_runtime::model::Gguf;
-use dram_runtime::text::{Kind, PreTokenizer, Vocab};
+use dram_runtime::text::{PreTokenizer, TokenKind, Vocab};
 use words::{CONTROL, NORMAL, UNUSED, USER_DEFINED, Words, decode, encode, with};
 
 /// What is wrong with the vocabulary in a file.
@@ -164,7 +164,7 @@ fn merging_never_makes_a_mark() {
     (words.pre, words.kinds[257], words.kinds[64]) = (Some("llama-bpe"), CONTROL, CONTROL);
     with(&words.file(), |encoder| {
         assert_eq!(encode(encoder, "abc", false), [65, 66]);
-        assert_eq!(encoder.vocab().kind(257), Kind::Control);
+        assert_eq!(encoder.vocab().kind(257), TokenKind::Control);
     });
 }
 

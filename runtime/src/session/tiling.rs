@@ -73,7 +73,7 @@ impl<'a> Session<'a> {
     /// [`Error::NoRoom`] if the room is too small; [`Error::Slots`] if there are fewer slots than layers.
     pub fn arrange_in(&mut self, tiling: Tiling<'a>) -> Result<(), Error> {
         let Tiling { room, layers, release } = tiling;
-        let room = Arena::new("the model in tiles", room, self.plan.tile_bytes()?)?;
+        let room = Arena::new("the model in tiles", room, Tiling::bytes(self.plan)?)?;
         let (needed, given) = (self.plan.config.layers, layers.len());
         if given < needed {
             return Err(Error::Slots { needed, given });

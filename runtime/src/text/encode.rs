@@ -3,7 +3,7 @@
 use super::bpe::{NONE, Word};
 use super::chat::{Chat, Message};
 use super::split::Channel;
-use super::vocab::{Kind, Vocab};
+use super::vocab::{TokenKind, Vocab};
 use crate::arena::Arena;
 use crate::error::{Error, TextFault};
 use core::ops::Range;
@@ -117,7 +117,7 @@ impl<'a> Encoder<'a> {
                 plain = rest;
             }
             let is_plain = plain.first().is_some_and(|first| first.start < found.end);
-            !is_plain || vocab.kind(id) == Kind::UserDefined
+            !is_plain || vocab.kind(id) == TokenKind::UserDefined
         };
         while let Some((at, id, len)) = vocab.specials().next(text, from, &mut allowed) {
             self.words(&text[from..at], &mut sink);

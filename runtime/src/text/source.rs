@@ -5,7 +5,7 @@ use super::pre_tokenizer::PreTokenizer;
 use super::special::Specials;
 use super::split::{CLOSE, OPEN};
 use super::texts::Texts;
-use super::vocab::Kind;
+use super::vocab::TokenKind;
 use crate::arena::Arena;
 use crate::error::{Error, KeyFault, Name, TextFault};
 use crate::model::{Array, Gguf, Number, Type};
@@ -108,13 +108,13 @@ impl<'a> Source<'a> {
 
     fn is_special(&self, id: u32, text: &[u8]) -> bool {
         let kind = kind(self.kinds, id, text);
-        Specials::may_be(text) && !matches!(kind, Kind::Normal | Kind::Unused)
+        Specials::may_be(text) && !matches!(kind, TokenKind::Normal | TokenKind::Unused)
     }
 
     /// Whether merging may lead to a token: never to a mark.
     pub(crate) fn is_text(&self, texts: &Texts<'_>, id: u32) -> bool {
         let kind = texts.get(id).map(|text| kind(self.kinds, id, text));
-        matches!(kind, Some(Kind::Normal | Kind::UserDefined))
+        matches!(kind, Some(TokenKind::Normal | TokenKind::UserDefined))
     }
 
     /// The id in a key, which must be one of the vocabulary's.
@@ -159,16 +159,16 @@ fn check_kinds(kinds: &Array<'_>, tokens: usize) -> Result<(), Error> {
 
 /// What a token is for, by its type in the file and, where converters differ, by its text:
 /// padding is unused, tags are marks, and a thought's tags are visible marks.
-pub(crate) fn kind(kinds: Option<Array<'_>>, id: u32, text: &[u8]) -> Kind {
-    let Some(kinds) = kinds else { return Kind::Normal };
+pub(crate) fn kind(kinds: Option<Array<'_>>, id: u32, text: &[u8]) -> TokenKind {
+    let Some(kinds) = kinds else { return TokenKind::Normal };
     match kinds.get(id as usize).and_then(|kind| kind.unsigned()) {
-        Some(1 | 6) => Kind::Normal,
-        Some(2..=4) if text == OPEN.as_bytes() || text == CLOSE.as_bytes() => Kind::Tag,
-        Some(2 | 3) => Kind::Control,
-        Some(4) if is_padding(text) => Kind::Unused,
-        Some(4) if text.starts_with(b"<") && text.ends_with(b">") => Kind::Tag,
-        Some(4) => Kind::UserDefined,
-        _ => Kind::Unused,
+        Some(1 | 6) => TokenKind::Normal,
+        Some(2..=4) if text == OPEN.as_bytes() || text == CLOSE.as_bytes() => TokenKind::Tag,
+        Some(2 | 3) => TokenKind::Control,
+        Some(4) if is_padding(text) => TokenKind::Unused,
+        Some(4) if text.starts_with(b"<") && text.ends_with(b">") => TokenKind::Tag,
+        Some(4) => TokenKind::UserDefined,
+        _ => TokenKind::Unused,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::model::{Array, Gguf};
 
 /// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenKind {
     /// Text.
     Normal,
     /// Text that is always one token, found before words are cut.
@@ -116,23 +116,27 @@ impl<'a> Vocab<'a> {
         self.texts.find(text.bytes())
     }
 
-    /// What a token is for; ids behind the end are [`Kind::Unused`].
-    pub fn kind(&self, id: u32) -> Kind {
-        let Some(text) = self.texts.get(id) else { return Kind::Unused };
+    /// What a token is for; ids behind the end are [`TokenKind::Unused`].
+    pub fn kind(&self, id: u32) -> TokenKind {
+        let Some(text) = self.texts.get(id) else { return TokenKind::Unused };
         let kind = kind(self.kinds, id, text);
-        if kind != Kind::Unused && self.stop_tokens.contains(id) { Kind::Control } else { kind }
+        if kind != TokenKind::Unused && self.stop_tokens.contains(id) {
+            TokenKind::Control
+        } else {
+            kind
+        }
     }
 
     /// The bytes a token stands for in text; none for marks that are not shown.
     pub fn decode(&self, id: u32) -> impl Iterator<Item = u8> + use<'a> {
         let kind = self.kind(id);
         let text = match kind {
-            Kind::Control | Kind::Unused => &[],
+            TokenKind::Control | TokenKind::Unused => &[],
             _ => self.texts.get(id).unwrap_or_default(),
         };
         text.utf8_chunks().flat_map(move |chunk| {
             let bytes = chunk.valid().chars().flat_map(move |c| {
-                let byte = byte_of_char(c).filter(|_| kind == Kind::Normal);
+                let byte = byte_of_char(c).filter(|_| kind == TokenKind::Normal);
                 let mut verbatim = [0; 4];
                 let len = c.encode_utf8(&mut verbatim).len();
                 let skip = if byte.is_some() { 4 } else { 0 };
@@ -199,7 +203,7 @@ impl<'a> Vocab<'a> {
             return None;
         }
         let id = self.texts.find(encoded(word.as_bytes()))?;
-        matches!(self.kind(id), Kind::Normal | Kind::UserDefined).then_some(id)
+        matches!(self.kind(id), TokenKind::Normal | TokenKind::UserDefined).then_some(id)
     }
 
     fn find_stop_tokens(&self, gguf: &Gguf<'a>, source: &Source<'a>) -> Result<StopTokens, Error> {
