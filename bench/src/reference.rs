@@ -14,8 +14,8 @@ pub(crate) struct Reference<'a> {
     gguf: &'a Gguf<'a>,
     threads: usize,
     layers: usize,
-    width: usize,
-    hidden: usize,
+    embedding_length: usize,
+    feed_forward_length: usize,
     heads: usize,
     kv_heads: usize,
     head_len: usize,
@@ -29,17 +29,18 @@ impl<'a> Reference<'a> {
     /// Reads what the pass needs to know from the file.
     pub(crate) fn new(gguf: &'a Gguf<'a>, threads: usize) -> Result<Self, Error> {
         let number = |name: &str| gguf.get::<u32>(gguf.hyper(name)).map(|n| n as usize);
-        let (width, heads) = (number("embedding_length")?, number("attention.head_count")?);
+        let (embedding_length, heads) =
+            (number("embedding_length")?, number("attention.head_count")?);
         let kv_heads = gguf.find::<u32>(gguf.hyper("attention.head_count_kv"))?;
         let key_length = gguf.find::<u32>(gguf.hyper("attention.key_length"))?;
-        let head_len = key_length.map_or(width / heads, |len| len as usize);
+        let head_len = key_length.map_or(embedding_length / heads, |len| len as usize);
         let factors = gguf.tensor("rope_freqs.weight");
         Ok(Self {
             gguf,
             threads,
             layers: number("block_count")?,
-            width,
-            hidden: number("feed_forward_length")?,
+            embedding_length,
+            feed_forward_length: number("feed_forward_length")?,
             heads,
             kv_heads: kv_heads.map_or(heads, |heads| heads as usize),
             head_len,
@@ -52,8 +53,8 @@ impl<'a> Reference<'a> {
     /// The logits of positions `first..` of `tokens`, `(tokens - first, vocab)`.
     pub(crate) fn logits(&self, tokens: &[u32], first: usize) -> Result<Vec<f32>, Error> {
         let embedding = self.embedding()?;
-        let mut x = vec![0.0; tokens.len() * self.width];
-        for (token, x) in tokens.iter().zip(x.chunks_exact_mut(self.width)) {
+        let mut x = vec![0.0; tokens.len() * self.embedding_length];
+        for (token, x) in tokens.iter().zip(x.chunks_exact_mut(self.embedding_length)) {
             embedding.decode_row(*token as usize, x);
         }
         for layer in 0..self.layers {
@@ -62,9 +63,10 @@ impl<'a> Reference<'a> {
             let h = self.norm(&format!("blk.{layer}.ffn_norm.weight"), &x)?;
             add(&self.feed_forward(layer, &h)?, &mut x);
         }
-        let h = self.norm("output_norm.weight", &x[first * self.width..])?;
+        let h = self.norm("output_norm.weight", &x[first * self.embedding_length..])?;
         let head = self.gguf.tensor("output.weight");
-        let head = head.map_or(Ok(embedding), |head| head.matrix(embedding.rows(), self.width))?;
+        let head = head
+            .map_or(Ok(embedding), |head| head.matrix(embedding.rows(), self.embedding_length))?;
         Ok(multiply(&head, &h, self.threads))
     }
 
@@ -72,7 +74,7 @@ impl<'a> Reference<'a> {
         let name = "token_embd.weight";
         let rows =
             self.gguf.tensor(name).map_or(0, |tensor| tensor.dims().iter().skip(1).product());
-        self.gguf.matrix(name, rows, self.width)
+        self.gguf.matrix(name, rows, self.embedding_length)
     }
 
     fn attend(&self, layer: usize, x: &[f32]) -> Result<Vec<f32>, Error> {
@@ -90,7 +92,7 @@ impl<'a> Reference<'a> {
                 scope.spawn(move || self.columns(i * share / heads, q, k, v, y));
             }
         });
-        self.linear(layer, "attn_output", self.width, &y)
+        self.linear(layer, "attn_output", self.embedding_length, &y)
     }
 
     /// Attention of the positions from `first` on that `q` and `y` hold.
@@ -111,10 +113,10 @@ impl<'a> Reference<'a> {
     }
 
     fn feed_forward(&self, layer: usize, x: &[f32]) -> Result<Vec<f32>, Error> {
-        let mut gate = self.linear(layer, "ffn_gate", self.hidden, x)?;
-        let up = self.linear(layer, "ffn_up", self.hidden, x)?;
+        let mut gate = self.linear(layer, "ffn_gate", self.feed_forward_length, x)?;
+        let up = self.linear(layer, "ffn_up", self.feed_forward_length, x)?;
         gate.iter_mut().zip(up).for_each(|(g, u)| *g = *g / (1.0 + (-*g).exp()) * u);
-        self.linear(layer, "ffn_down", self.width, &gate)
+        self.linear(layer, "ffn_down", self.embedding_length, &gate)
     }
 
     /// Rotates heads by the angles of their positions; a position has `row` numbers.
@@ -141,9 +143,9 @@ impl<'a> Reference<'a> {
     /// A part of a layer: its matrix, and its bias if it has one.
     fn linear(&self, layer: usize, part: &str, rows: usize, x: &[f32]) -> Result<Vec<f32>, Error> {
         let len = match part {
-            "ffn_down" => self.hidden,
+            "ffn_down" => self.feed_forward_length,
             "attn_output" => self.heads * self.head_len,
-            _ => self.width,
+            _ => self.embedding_length,
         };
         let w = self.gguf.matrix(&format!("blk.{layer}.{part}.weight"), rows, len)?;
         let mut y = multiply(&w, x, self.threads);
@@ -155,8 +157,8 @@ impl<'a> Reference<'a> {
     }
 
     fn norm(&self, name: &str, x: &[f32]) -> Result<Vec<f32>, Error> {
-        let w = self.gguf.vector(name, self.width)?;
-        let rows = x.chunks_exact(self.width);
+        let w = self.gguf.vector(name, self.embedding_length)?;
+        let rows = x.chunks_exact(self.embedding_length);
         Ok(rows
             .flat_map(|x| {
                 let scale = 1.0 / (dot(x, x) / x.len() as f32 + self.eps).sqrt();

@@ -137,7 +137,14 @@ mod tests {
     /// A distill with two short and narrow layers, and all of its vocabulary.
     fn small(name: &str) -> Shape {
         let shape = Shape::named(name).unwrap();
-        Shape { layers: 2, width: 256, hidden: 512, heads: 2, kv_heads: 1, ..shape }
+        Shape {
+            layers: 2,
+            embedding_length: 256,
+            feed_forward_length: 512,
+            heads: 2,
+            kv_heads: 1,
+            ..shape
+        }
     }
 
     /// What `read` makes of a file that is written and removed again.
@@ -192,7 +199,7 @@ mod tests {
             bytes += tensor.bytes();
             macs += tensor.dims.iter().product::<usize>();
         }
-        let head = shape.width * shape.tokens;
+        let head = shape.embedding_length * shape.tokens;
         assert_eq!(work, Work { bytes, layers: macs - head, head });
         assert_eq!(work.macs_per_token(1, 1), macs as f64);
     }

@@ -33,7 +33,7 @@ impl Work {
             let matrices = [layer.q, layer.k, layer.v, layer.o, layer.gate, layer.up, layer.down];
             matrices.iter().map(weights).sum::<usize>()
         });
-        let (layers, head) = (layers.sum(), weights(&plan.head));
+        let (layers, head) = (layers.sum(), weights(&plan.lm_head));
         Ok(Self { bytes: plan.bytes_per_token(), layers, head })
     }
 

@@ -22,14 +22,14 @@ struct Group {
     bytes: usize,
 }
 
-/// Numbers of the architecture: what they are called here and in the file.
+/// Numbers of the architecture: what they are called here, and in the file.
 const SIZES: [(&str, &str); 7] = [
     ("layers", "block_count"),
-    ("width", "embedding_length"),
+    ("embedding_length", "embedding_length"),
     ("heads", "attention.head_count"),
     ("kv_heads", "attention.head_count_kv"),
-    ("hidden", "feed_forward_length"),
-    ("context", "context_length"),
+    ("feed_forward_length", "feed_forward_length"),
+    ("context_length", "context_length"),
     ("rope_base", "rope.freq_base"),
 ];
 

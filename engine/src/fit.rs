@@ -71,7 +71,7 @@ impl<'a> Candidate<'a> {
         let weights: usize = gguf.tensors().map(|tensor| tensor.bytes().len()).sum();
         let default = Limits::default();
         let threads = options.threads.unwrap_or(threads);
-        let context = options.context.unwrap_or(default.context.min(plan.config.context));
+        let context = options.context.unwrap_or(default.context.min(plan.config.context_length));
         let limits = Limits { context, threads, kv: options.kv, ..default };
         Ok(Needs { plan, limits, fixed_bytes: weights + Vocab::bytes(gguf)? })
     }
@@ -114,7 +114,7 @@ impl Needs<'_> {
     /// As [`Self::bytes`].
     pub fn fit(&self, memory_mib: Option<u32>, usable: u64) -> Outcome<Fit> {
         let usable_bytes = usize::try_from(usable).unwrap_or(usize::MAX);
-        let most = self.plan.config.context;
+        let most = self.plan.config.context_length;
         let (mut fits, mut does_not) = (0, most.div_ceil(STEP) + 1);
         while does_not - fits > 1 {
             let middle = fits + (does_not - fits) / 2;

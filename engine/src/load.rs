@@ -226,7 +226,8 @@ impl Loading<'_> {
 
     fn limits(&self, plan: &Plan<'_>) -> Limits {
         let default = Limits::default();
-        let context = self.options.context.unwrap_or(default.context.min(plan.config.context));
+        let context =
+            self.options.context.unwrap_or(default.context.min(plan.config.context_length));
         let sequences = self.options.sequences.unwrap_or(default.sequences);
         let (threads, kv) = (self.most_threads(), self.options.kv);
         let pages = self.options.pages.unwrap_or(default.pages);

@@ -101,7 +101,7 @@ impl<'a> Session<'a> {
         memory: &'a mut [u8],
     ) -> Result<Self, Error> {
         let limits = limits.fit(&plan.config)?;
-        let mut arena = Arena::new("a session", memory, Self::bytes(plan, &limits)?)?;
+        let mut arena = Arena::new("a session", memory, plan.bytes(&limits)?)?;
         let (pages, state, workers) = carve(plan, &limits, &mut arena)?;
         let pool = Pool::new(limits.threads);
         let threads = [limits.threads; 2];
@@ -246,7 +246,7 @@ impl<'a> Session<'a> {
             self.attend(layer, columns.len());
             self.feed_forward(layer, columns.len());
         }
-        self.rows = self.head(columns);
+        self.rows = self.compute_logits(columns);
         Ok(())
     }
 

@@ -14,8 +14,8 @@ pub(crate) fn describe(shape: &Shape, mix: Mix, header: &mut Header) {
     let numbers = [
         ("block_count", shape.layers as u32),
         ("context_length", CONTEXT),
-        ("embedding_length", shape.width as u32),
-        ("feed_forward_length", shape.hidden as u32),
+        ("embedding_length", shape.embedding_length as u32),
+        ("feed_forward_length", shape.feed_forward_length as u32),
         ("attention.head_count", shape.heads as u32),
         ("attention.head_count_kv", shape.kv_heads as u32),
         ("rope.dimension_count", HEAD_LEN as u32),

@@ -24,8 +24,8 @@ pub(crate) struct Shape {
     pub name: &'static str,
     pub family: Family,
     pub layers: usize,
-    pub width: usize,
-    pub hidden: usize,
+    pub embedding_length: usize,
+    pub feed_forward_length: usize,
     pub heads: usize,
     pub kv_heads: usize,
     pub tokens: usize,
@@ -44,10 +44,10 @@ pub(crate) const CONTEXT: u32 = 131_072;
 const SHAPES: [Shape; 6] = {
     use Family::{Llama, Qwen2};
     const fn shape(
-        name: &'static str, family: Family, layers: usize, [width, hidden]: [usize; 2],
+        name: &'static str, family: Family, layers: usize, [embedding_length, feed_forward_length]: [usize; 2],
         [heads, kv_heads]: [usize; 2], tokens: usize, [rope_base, eps]: [f32; 2],
     ) -> Shape {
-        Shape { name, family, layers, width, hidden, heads, kv_heads, tokens, rope_base, eps }
+        Shape { name, family, layers, embedding_length, feed_forward_length, heads, kv_heads, tokens, rope_base, eps }
     }
     [
         shape("r1:1.5b", Qwen2, 28, [1536,  8960], [12, 2], 151_936, [1e4, 1e-6]),
@@ -114,19 +114,20 @@ impl Shape {
         if self.family == Family::Llama {
             add("rope_freqs.weight".into(), Part::Vector, &[HEAD_LEN / 2]);
         }
-        add("token_embd.weight".into(), Part::Embedding, &[self.width, self.tokens]);
+        add("token_embd.weight".into(), Part::Embedding, &[self.embedding_length, self.tokens]);
         for layer in 0..self.layers {
             for (name, part, dims) in self.layer(layer) {
                 add(format!("blk.{layer}.{name}"), part, &dims);
             }
         }
-        add("output_norm.weight".into(), Part::Vector, &[self.width]);
-        add("output.weight".into(), Part::Head, &[self.width, self.tokens]);
+        add("output_norm.weight".into(), Part::Vector, &[self.embedding_length]);
+        add("output.weight".into(), Part::Head, &[self.embedding_length, self.tokens]);
         tensors
     }
 
     fn layer(&self, layer: usize) -> Vec<(&'static str, Part, Vec<usize>)> {
-        let (width, hidden) = (self.width, self.hidden);
+        let (embedding_length, feed_forward_length) =
+            (self.embedding_length, self.feed_forward_length);
         let [query_len, kv_len] = [self.heads, self.kv_heads].map(|heads| heads * HEAD_LEN);
         let biases = [
             ("attn_q.bias", Part::Vector, vec![query_len]),
@@ -134,15 +135,15 @@ impl Shape {
             ("attn_v.bias", Part::Vector, vec![kv_len]),
         ];
         let mut tensors = vec![
-            ("attn_norm.weight", Part::Vector, vec![width]),
-            ("attn_q.weight", Part::Matrix, vec![width, query_len]),
-            ("attn_k.weight", Part::Matrix, vec![width, kv_len]),
-            ("attn_v.weight", Part::AttnV(layer), vec![width, kv_len]),
-            ("attn_output.weight", Part::Matrix, vec![query_len, width]),
-            ("ffn_norm.weight", Part::Vector, vec![width]),
-            ("ffn_gate.weight", Part::Matrix, vec![width, hidden]),
-            ("ffn_up.weight", Part::Matrix, vec![width, hidden]),
-            ("ffn_down.weight", Part::FfnDown(layer), vec![hidden, width]),
+            ("attn_norm.weight", Part::Vector, vec![embedding_length]),
+            ("attn_q.weight", Part::Matrix, vec![embedding_length, query_len]),
+            ("attn_k.weight", Part::Matrix, vec![embedding_length, kv_len]),
+            ("attn_v.weight", Part::AttnV(layer), vec![embedding_length, kv_len]),
+            ("attn_output.weight", Part::Matrix, vec![query_len, embedding_length]),
+            ("ffn_norm.weight", Part::Vector, vec![embedding_length]),
+            ("ffn_gate.weight", Part::Matrix, vec![embedding_length, feed_forward_length]),
+            ("ffn_up.weight", Part::Matrix, vec![embedding_length, feed_forward_length]),
+            ("ffn_down.weight", Part::FfnDown(layer), vec![feed_forward_length, embedding_length]),
         ];
         if self.family == Family::Qwen2 {
             tensors.splice(4..4, biases);

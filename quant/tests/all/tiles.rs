@@ -122,15 +122,15 @@ fn a_matrix_is_exactly_its_rows() {
 
     let matrix = matrix(&bytes, 11, 64).unwrap();
     assert_eq!((matrix.rows(), matrix.len(), matrix.groups()), (11, 64, 2));
-    assert_eq!(matrix.eight(0), (&bytes[..8 * 36], 8, Order::Tiles));
-    assert_eq!(matrix.eight(1), (&bytes[8 * 36..], 3, Order::Rows));
+    assert_eq!(matrix.group(0), (&bytes[..8 * 36], 8, Order::Tiles));
+    assert_eq!(matrix.group(1), (&bytes[8 * 36..], 3, Order::Rows));
 }
 
 #[test]
 #[should_panic(expected = "no group 1 of 1")]
 fn no_group_beyond_the_last() {
     let bytes = rows(Format::Q8_0, 8, 32);
-    Matrix::new(&bytes, Format::Q8_0, Order::Rows, 8, 32).unwrap().eight(1);
+    Matrix::new(&bytes, Format::Q8_0, Order::Rows, 8, 32).unwrap().group(1);
 }
 
 #[test]

@@ -38,20 +38,20 @@ pub struct Config {
     pub architecture: Architecture,
     /// Transformer blocks.
     pub layers: usize,
-    /// Numbers that stand for one token between layers.
-    pub width: usize,
+    /// Numbers of a token in the residual stream, between layers.
+    pub embedding_length: usize,
     /// Query heads.
     pub heads: usize,
     /// Key and value heads, each shared by `heads / kv_heads` query heads.
     pub kv_heads: usize,
     /// Numbers in a head.
     pub head_len: usize,
-    /// Numbers inside the feed-forward part.
-    pub hidden: usize,
+    /// Numbers of a token inside the feed-forward part.
+    pub feed_forward_length: usize,
     /// Positions the model was trained for.
-    pub context: usize,
+    pub context_length: usize,
     /// Added to the mean square in norms.
-    pub eps: f32,
+    pub rms_norm_eps: f32,
     /// Base of the rotary angles.
     pub rope_base: f32,
     /// Rotated pairs in a head.
@@ -67,30 +67,35 @@ impl Config {
     pub fn read(gguf: &Gguf<'_>) -> Result<Self, Error> {
         let architecture = architecture(gguf)?;
         refuse_scaling(gguf)?;
-        let width = size(gguf, "embedding_length", 32, SIZE_MAX)?;
-        let heads = size(gguf, "attention.head_count", 1, width)?;
-        let head_len = size_or(gguf, "attention.key_length", 8, 1024, width / heads)?;
+        let embedding_length = size(gguf, "embedding_length", 32, SIZE_MAX)?;
+        let heads = size(gguf, "attention.head_count", 1, embedding_length)?;
+        let head_len = size_or(gguf, "attention.key_length", 8, 1024, embedding_length / heads)?;
         let value_len = size_or(gguf, "attention.value_length", 8, 1024, head_len)?;
         let rope_len = size_or(gguf, "rope.dimension_count", 2, head_len, head_len)?;
         let config = Self {
             architecture,
             layers: size(gguf, "block_count", 1, LAYERS_MAX)?,
-            width,
+            embedding_length,
             heads,
             kv_heads: size_or(gguf, "attention.head_count_kv", 1, heads, heads)?,
             head_len,
-            hidden: size(gguf, "feed_forward_length", 32, SIZE_MAX)?,
-            context: size(gguf, "context_length", 1, SIZE_MAX)?,
-            eps: positive(gguf, "attention.layer_norm_rms_epsilon", None)?,
+            feed_forward_length: size(gguf, "feed_forward_length", 32, SIZE_MAX)?,
+            context_length: size(gguf, "context_length", 1, SIZE_MAX)?,
+            rms_norm_eps: positive(gguf, "attention.layer_norm_rms_epsilon", None)?,
             rope_base: positive(gguf, "rope.freq_base", Some(10_000.0))?,
             rope_pairs: rope_len / 2,
         };
         let rules = [
-            ("embedding_length", width, width.is_multiple_of(32), "a multiple of 32"),
+            (
+                "embedding_length",
+                embedding_length,
+                embedding_length.is_multiple_of(32),
+                "a multiple of 32",
+            ),
             (
                 "feed_forward_length",
-                config.hidden,
-                config.hidden.is_multiple_of(32),
+                config.feed_forward_length,
+                config.feed_forward_length.is_multiple_of(32),
                 "a multiple of 32",
             ),
             ("attention.key_length", head_len, head_len.is_multiple_of(8), "a multiple of 8"),

@@ -8,13 +8,13 @@ use dram_quant::Matrix;
 /// The weights of one transformer block, where they lie.
 #[derive(Clone, Copy, Debug)]
 pub struct Layer<'a> {
-    /// `(width)`
+    /// `(embedding_length)`
     pub attn_norm: &'a [f32],
-    /// `(query_len, width)`
+    /// `(query_len, embedding_length)`
     pub q: Matrix<'a>,
-    /// `(kv_len, width)`
+    /// `(kv_len, embedding_length)`
     pub k: Matrix<'a>,
-    /// `(kv_len, width)`
+    /// `(kv_len, embedding_length)`
     pub v: Matrix<'a>,
     /// `(query_len)`, or empty where the model has none; likewise the two below.
     pub q_bias: &'a [f32],
@@ -22,15 +22,15 @@ pub struct Layer<'a> {
     pub k_bias: &'a [f32],
     /// `(kv_len)`
     pub v_bias: &'a [f32],
-    /// `(width, query_len)`
+    /// `(embedding_length, query_len)`
     pub o: Matrix<'a>,
-    /// `(width)`
+    /// `(embedding_length)`
     pub ffn_norm: &'a [f32],
-    /// `(hidden, width)`
+    /// `(feed_forward_length, embedding_length)`
     pub gate: Matrix<'a>,
-    /// `(hidden, width)`
+    /// `(feed_forward_length, embedding_length)`
     pub up: Matrix<'a>,
-    /// `(width, hidden)`
+    /// `(embedding_length, feed_forward_length)`
     pub down: Matrix<'a>,
 }
 
@@ -42,12 +42,12 @@ pub type Slot<'a> = Option<Layer<'a>>;
 pub struct Plan<'a> {
     /// Sizes.
     pub config: Config,
-    /// `(tokens, width)`
+    /// `(tokens, embedding_length)`
     pub embedding: Matrix<'a>,
-    /// `(width)`
-    pub norm: &'a [f32],
-    /// `(tokens, width)`; the embedding where the model ties the two.
-    pub head: Matrix<'a>,
+    /// `(embedding_length)`
+    pub output_norm: &'a [f32],
+    /// `(tokens, embedding_length)`; the embedding where the model ties the two.
+    pub lm_head: Matrix<'a>,
     /// Divisors of the rotary frequencies, `(rope_pairs)`, or empty where there are none.
     pub rope_factors: &'a [f32],
     layers: &'a [Slot<'a>],
@@ -76,14 +76,14 @@ impl<'a> Plan<'a> {
         for (i, slot) in slots.iter_mut().enumerate() {
             *slot = Some(layer(gguf, &config, i)?);
         }
-        let embedding = any_rows(gguf, "token_embd.weight", config.width)?;
-        let head = match gguf.tensor("output.weight") {
-            Some(head) => head.matrix(embedding.rows(), config.width)?,
+        let embedding = any_rows(gguf, "token_embd.weight", config.embedding_length)?;
+        let lm_head = match gguf.tensor("output.weight") {
+            Some(tensor) => tensor.matrix(embedding.rows(), config.embedding_length)?,
             None => embedding,
         };
         let rope_factors = rope_factors(gguf, &config)?;
-        let norm = gguf.vector("output_norm.weight", config.width)?;
-        Ok(Self { config, embedding, norm, head, rope_factors, layers: slots })
+        let output_norm = gguf.vector("output_norm.weight", config.embedding_length)?;
+        Ok(Self { config, embedding, output_norm, lm_head, rope_factors, layers: slots })
     }
 
     /// Layer `i`.
@@ -110,7 +110,7 @@ impl<'a> Plan<'a> {
                 [attn_norm, q_bias, k_bias, v_bias, ffn_norm].map(bytemuck::cast_slice);
             [attn_norm, q, k, v, q_bias, k_bias, v_bias, o, ffn_norm, gate, up, down]
         });
-        layers.chain([bytemuck::cast_slice(self.norm), self.head.bytes()])
+        layers.chain([bytemuck::cast_slice(self.output_norm), self.lm_head.bytes()])
     }
 
     /// Bytes of weights that are read to decode one token.
@@ -122,18 +122,20 @@ impl<'a> Plan<'a> {
                 .map(|matrix| matrix.bytes().len())
                 .sum::<usize>()
         });
-        layers.sum::<usize>() + self.head.bytes().len()
+        layers.sum::<usize>() + self.lm_head.bytes().len()
     }
 }
 
 fn layer<'a>(gguf: &Gguf<'a>, config: &Config, i: usize) -> Result<Layer<'a>, Error> {
-    let (width, hidden) = (config.width, config.hidden);
+    let (embedding_length, feed_forward_length) =
+        (config.embedding_length, config.feed_forward_length);
     let (query_len, kv_len) = (config.query_len(), config.kv_len());
     let name = |part: fmt::Arguments<'_>| Name::of(format_args!("blk.{i}.{part}"));
     let matrix = |part: &str, rows, len| {
         gguf.matrix(name(format_args!("{part}.weight")).as_str(), rows, len)
     };
-    let norm = |part: &str| gguf.vector(name(format_args!("{part}.weight")).as_str(), width);
+    let norm =
+        |part: &str| gguf.vector(name(format_args!("{part}.weight")).as_str(), embedding_length);
     let bias = |part: &str, len| {
         let name = name(format_args!("{part}.bias"));
         match gguf.tensor(name.as_str()) {
@@ -146,17 +148,17 @@ fn layer<'a>(gguf: &Gguf<'a>, config: &Config, i: usize) -> Result<Layer<'a>, Er
     };
     Ok(Layer {
         attn_norm: norm("attn_norm")?,
-        q: matrix("attn_q", query_len, width)?,
-        k: matrix("attn_k", kv_len, width)?,
-        v: matrix("attn_v", kv_len, width)?,
+        q: matrix("attn_q", query_len, embedding_length)?,
+        k: matrix("attn_k", kv_len, embedding_length)?,
+        v: matrix("attn_v", kv_len, embedding_length)?,
         q_bias: bias("attn_q", query_len)?,
         k_bias: bias("attn_k", kv_len)?,
         v_bias: bias("attn_v", kv_len)?,
-        o: matrix("attn_output", width, query_len)?,
+        o: matrix("attn_output", embedding_length, query_len)?,
         ffn_norm: norm("ffn_norm")?,
-        gate: matrix("ffn_gate", hidden, width)?,
-        up: matrix("ffn_up", hidden, width)?,
-        down: matrix("ffn_down", width, hidden)?,
+        gate: matrix("ffn_gate", feed_forward_length, embedding_length)?,
+        up: matrix("ffn_up", feed_forward_length, embedding_length)?,
+        down: matrix("ffn_down", embedding_length, feed_forward_length)?,
     })
 }
 

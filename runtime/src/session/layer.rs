@@ -10,8 +10,8 @@ impl Session<'_> {
     /// Tokens to vectors, positions to angles.
     pub(super) fn embed(&mut self, columns: &[Column]) {
         let (embedding, config, state) = (self.embedding(), &self.plan.config, &mut self.state);
-        let (width, pairs) = (config.width, config.rope_pairs);
-        for (x, column) in state.x.chunks_exact_mut(width).zip(columns) {
+        let (len, pairs) = (config.embedding_length, config.rope_pairs);
+        for (x, column) in state.x.chunks_exact_mut(len).zip(columns) {
             embedding.decode_row(column.token as usize, x);
         }
         let angles = state.cos.chunks_exact_mut(pairs).zip(state.sin.chunks_exact_mut(pairs));
@@ -27,12 +27,12 @@ impl Session<'_> {
     pub(super) fn attend(&mut self, i: usize, count: usize) {
         let (config, layer) = (&self.plan.config, self.layer(i));
         let qkv = [layer.q, layer.k, layer.v];
-        self.normalize(layer.attn_norm, block(&qkv), count);
+        self.normalize(layer.attn_norm, activations_per_scale(&qkv), count);
         self.multiply(&qkv, count);
         self.rotate(i, count);
         self.store(i, count);
         self.attention(i, count);
-        self.quantize(config.query_len(), block(&[layer.o]), count);
+        self.quantize(config.query_len(), activations_per_scale(&[layer.o]), count);
         self.multiply(&[layer.o], count);
         self.add(count);
     }
@@ -41,52 +41,52 @@ impl Session<'_> {
     pub(super) fn feed_forward(&mut self, i: usize, count: usize) {
         let layer = self.layer(i);
         let gate_up = [layer.gate, layer.up];
-        self.normalize(layer.ffn_norm, block(&gate_up), count);
+        self.normalize(layer.ffn_norm, activations_per_scale(&gate_up), count);
         self.multiply(&gate_up, count);
-        self.activate(block(&[layer.down]), count);
+        self.activate(activations_per_scale(&[layer.down]), count);
         self.multiply(&[layer.down], count);
         self.add(count);
     }
 
     /// Logits of the columns that ask; returns how many do.
-    pub(super) fn head(&mut self, columns: &[Column]) -> usize {
-        let (plan, width) = (self.plan, self.plan.config.width);
+    pub(super) fn compute_logits(&mut self, columns: &[Column]) -> usize {
+        let (plan, len) = (self.plan, self.plan.config.embedding_length);
         let mut count = 0;
         for (i, _) in columns.iter().enumerate().filter(|(_, column)| column.wants_logits) {
-            self.state.x.copy_within(i * width..(i + 1) * width, count * width);
+            self.state.x.copy_within(i * len..(i + 1) * len, count * len);
             count += 1;
         }
         if count == 0 {
             return 0;
         }
-        let head = self.head_matrix();
-        self.normalize(plan.norm, block(&[head]), count);
+        let lm_head = self.lm_head();
+        self.normalize(plan.output_norm, activations_per_scale(&[lm_head]), count);
         let state = &mut self.state;
-        let input = state.q8.columns(state.y, count, width);
+        let input = state.q8.columns(state.y, count, len);
         let logits = &mut state.logits[..count * plan.tokens()];
-        multiply(&mut self.pool, &mut self.workers, self.kernels, &[head], input, logits);
+        multiply(&mut self.pool, &mut self.workers, self.kernels, &[lm_head], input, logits);
         count
     }
 
-    /// `y = norm(x)`, and quantised in blocks.
-    fn normalize(&mut self, w: &[f32], block: usize, count: usize) {
+    /// `y = rms_norm(x)`, and quantised with a scale for every `per_scale` numbers.
+    fn normalize(&mut self, w: &[f32], per_scale: usize, count: usize) {
         let (kernels, config) = (self.kernels, &self.plan.config);
-        let (state, len) = (&mut self.state, config.width);
+        let (state, len) = (&mut self.state, config.embedding_length);
         let x = &*state.x;
         let deal =
             (Pieces::new(&mut state.y[..count * len], len), units(&mut state.q8, count, len));
         self.pool.run(&mut self.workers, deal, |_, i, (y, q8)| {
-            kernels.rms_norm(&x[i * len..][..len], w, config.eps, y);
-            kernels.quantize(y, block, unit(q8));
+            kernels.rms_norm(&x[i * len..][..len], w, config.rms_norm_eps, y);
+            kernels.quantize(y, per_scale, unit(q8));
         });
     }
 
-    /// Quantises columns of `y` in blocks.
-    fn quantize(&mut self, len: usize, block: usize, count: usize) {
+    /// Quantises columns of `y` with a scale for every `per_scale` numbers.
+    fn quantize(&mut self, len: usize, per_scale: usize, count: usize) {
         let (kernels, state) = (self.kernels, &mut self.state);
         let y = &*state.y;
         self.pool.run(&mut self.workers, units(&mut state.q8, count, len), |_, i, q8| {
-            kernels.quantize(&y[i * len..][..len], block, unit(q8));
+            kernels.quantize(&y[i * len..][..len], per_scale, unit(q8));
         });
     }
 
@@ -101,24 +101,24 @@ impl Session<'_> {
 
     /// `x += out`.
     fn add(&mut self, count: usize) {
-        let (kernels, len) = (self.kernels, self.plan.config.width);
-        let (state, range) = (&mut self.state, ..count * self.plan.config.width);
+        let (kernels, len) = (self.kernels, self.plan.config.embedding_length);
+        let (state, range) = (&mut self.state, ..count * self.plan.config.embedding_length);
         let out = &state.out[range];
         self.pool.run(&mut self.workers, Pieces::new(&mut state.x[range], len), |_, i, x| {
             kernels.add(&out[i * len..][..len], x);
         });
     }
 
-    /// `y = silu(gate) * up`, and quantised in blocks.
-    fn activate(&mut self, block: usize, count: usize) {
-        let (kernels, len) = (self.kernels, self.plan.config.hidden);
+    /// `y = silu(gate) * up`, and quantised with a scale for every `per_scale` numbers.
+    fn activate(&mut self, per_scale: usize, count: usize) {
+        let (kernels, len) = (self.kernels, self.plan.config.feed_forward_length);
         let state = &mut self.state;
         let (gate, up) = state.out[..2 * count * len].split_at(count * len);
         let deal =
             (Pieces::new(&mut state.y[..count * len], len), units(&mut state.q8, count, len));
         self.pool.run(&mut self.workers, deal, |_, i, (y, q8)| {
             kernels.swiglu(&gate[i * len..][..len], &up[i * len..][..len], y);
-            kernels.quantize(y, block, unit(q8));
+            kernels.quantize(y, per_scale, unit(q8));
         });
     }
 
@@ -147,8 +147,9 @@ impl Session<'_> {
     }
 }
 
-/// Activations that share a scale where they meet these matrices: those of the longest block.
-fn block(w: &[Matrix<'_>]) -> usize {
+/// How many activations share a scale in a product with these matrices: as many as there are weights
+/// in their longest block.
+fn activations_per_scale(w: &[Matrix<'_>]) -> usize {
     w.iter().map(|w| w.format().weights()).max().unwrap_or(UNIT).max(UNIT)
 }
 

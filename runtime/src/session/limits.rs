@@ -56,7 +56,7 @@ impl Limits {
     /// A [`SessionFault`] if the context is longer than the model's, or the heads are too short
     /// for the KV format.
     pub fn fit(self, config: &Config) -> Result<Self, Error> {
-        let most = config.context;
+        let most = config.context_length;
         if self.context > most {
             return Err(SessionFault::Context { asked: self.context, most }.into());
         }

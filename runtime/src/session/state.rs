@@ -11,14 +11,14 @@ use dram_targets::{Columns, scratch_bytes};
 /// What flows through the layers. Buffers hold a batch of columns.
 #[derive(Default)]
 pub(crate) struct State<'a> {
-    /// `(batch, width)`: what layers add to.
+    /// `(batch, embedding_length)`: what layers add to.
     pub x: &'a mut [f32],
     /// `(batch, longest input)`: the input of a product.
     pub y: &'a mut [f32],
     /// The same quantised; columns as long as the product's rows.
     pub q8: Units<'a>,
     /// Sections `(batch, query_len)`, `(batch, kv_len)`, `(batch, kv_len)`, or two
-    /// `(batch, hidden)`: the outputs of a product.
+    /// `(batch, feed_forward_length)`: the outputs of a product.
     pub out: &'a mut [f32],
     /// `(batch, rope_pairs)`
     pub cos: &'a mut [f32],
@@ -57,10 +57,11 @@ impl<'a> State<'a> {
         let len = longest_input(config);
         let units = batch * (len / 32);
         let wave = attention::wave_queries(config, limits);
-        let out =
-            (config.query_len() + 2 * config.kv_len()).max(2 * config.hidden).max(config.width);
+        let out = (config.query_len() + 2 * config.kv_len())
+            .max(2 * config.feed_forward_length)
+            .max(config.embedding_length);
         let state = Self {
-            x: arena.take(batch * config.width)?,
+            x: arena.take(batch * config.embedding_length)?,
             y: arena.take(batch * len)?,
             q8: Units {
                 q: arena.take(batch * len)?,
@@ -89,7 +90,7 @@ impl<'a> State<'a> {
 
 /// The longest row that a product reads, a multiple of 32.
 fn longest_input(config: &Config) -> usize {
-    config.width.max(config.query_len()).max(config.hidden)
+    config.embedding_length.max(config.query_len()).max(config.feed_forward_length)
 }
 
 impl Units<'_> {

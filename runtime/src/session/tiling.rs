@@ -35,7 +35,7 @@ pub(super) struct Tiled<'a> {
     release: &'a (dyn Fn(&[u8]) + Sync),
     /// How many layers are arranged.
     arranged: usize,
-    head: Option<Matrix<'a>>,
+    lm_head: Option<Matrix<'a>>,
     /// Whether no pass was made yet.
     is_new: bool,
 }
@@ -57,8 +57,8 @@ impl Plan<'_> {
                 arena.take::<u8>(w.bytes().len())?;
             }
         }
-        if becomes_tiles(&self.head) {
-            arena.take::<u8>(self.head.bytes().len())?;
+        if becomes_tiles(&self.lm_head) {
+            arena.take::<u8>(self.lm_head.bytes().len())?;
         }
         Ok(arena.bytes())
     }
@@ -73,13 +73,13 @@ impl<'a> Session<'a> {
     /// [`Error::NoRoom`] if the room is too small; [`Error::Slots`] if there are fewer slots than layers.
     pub fn arrange_in(&mut self, tiling: Tiling<'a>) -> Result<(), Error> {
         let Tiling { room, layers, release } = tiling;
-        let room = Arena::new("the model in tiles", room, Tiling::bytes(self.plan)?)?;
+        let room = Arena::new("the model in tiles", room, self.plan.tile_bytes()?)?;
         let (needed, given) = (self.plan.config.layers, layers.len());
         if given < needed {
             return Err(Error::Slots { needed, given });
         }
         layers.fill(None);
-        let tiled = Tiled { room, layers, release, arranged: 0, head: None, is_new: true };
+        let tiled = Tiled { room, layers, release, arranged: 0, lm_head: None, is_new: true };
         self.tiled = Some(tiled);
         Ok(())
     }
@@ -104,21 +104,21 @@ impl<'a> Session<'a> {
         tiled.unwrap_or(*self.plan.layer(i))
     }
 
-    /// The head as it lies now.
-    pub(super) fn head_matrix(&self) -> Matrix<'a> {
-        self.tiled.as_ref().and_then(|tiled| tiled.head).unwrap_or(self.plan.head)
+    /// The output matrix as it lies now.
+    pub(super) fn lm_head(&self) -> Matrix<'a> {
+        self.tiled.as_ref().and_then(|tiled| tiled.lm_head).unwrap_or(self.plan.lm_head)
     }
 
-    /// The embedding as it lies now: where it is the head too, with that.
+    /// The embedding as it lies now: where it is the output matrix too, with that.
     pub(super) fn embedding(&self) -> Matrix<'a> {
-        let Plan { embedding, head, .. } = *self.plan;
-        let is_tied = ptr::eq(embedding.bytes(), head.bytes());
-        if is_tied { self.head_matrix() } else { embedding }
+        let Plan { embedding, lm_head, .. } = *self.plan;
+        let is_tied = ptr::eq(embedding.bytes(), lm_head.bytes());
+        if is_tied { self.lm_head() } else { embedding }
     }
 }
 
 impl<'a> Tiled<'a> {
-    /// Arranges the next layer, or after the last the head; false if that is done too.
+    /// Arranges the next layer, or after the last the output matrix; false if that is done too.
     fn arrange_next(
         &mut self,
         plan: &Plan<'a>,
@@ -138,9 +138,9 @@ impl<'a> Tiled<'a> {
             self.arranged += 1;
             return true;
         }
-        let is_next = self.head.is_none();
+        let is_next = self.lm_head.is_none();
         if is_next {
-            self.head = Some(self.arrange(plan.head, pool, workers));
+            self.lm_head = Some(self.arrange(plan.lm_head, pool, workers));
         }
         is_next
     }

@@ -42,10 +42,12 @@ impl Oracle {
 
     /// The logits after `token`, the next of the sequence.
     pub(crate) fn forward(&mut self, token: u32) -> Vec<f64> {
-        let width = self.shape.width;
+        let embedding_length = self.shape.embedding_length;
         let embedding = &self.matrices["token_embd.weight"].weights;
-        let mut x: Vec<f64> =
-            embedding[token as usize * width..][..width].iter().map(|&w| w.into()).collect();
+        let mut x: Vec<f64> = embedding[token as usize * embedding_length..][..embedding_length]
+            .iter()
+            .map(|&w| w.into())
+            .collect();
         for layer in 0..self.shape.layers {
             let h = self.norm(&format!("blk.{layer}.attn_norm.weight"), &x);
             add(&mut x, &self.attend(layer, &h));

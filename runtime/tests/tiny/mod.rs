@@ -19,8 +19,8 @@ pub(crate) struct Tiny {
 pub(crate) struct Shape {
     pub architecture: &'static str,
     pub context: usize,
-    pub width: usize,
-    pub hidden: usize,
+    pub embedding_length: usize,
+    pub feed_forward_length: usize,
     pub layers: usize,
     pub heads: usize,
     pub kv_heads: usize,
@@ -72,8 +72,8 @@ pub(crate) fn qwen2(mix: Mix) -> Tiny {
     let shape = Shape {
         architecture: "qwen2",
         context: 512,
-        width: 256,
-        hidden: 512,
+        embedding_length: 256,
+        feed_forward_length: 512,
         layers: 2,
         heads: 4,
         kv_heads: 2,
@@ -89,8 +89,8 @@ pub(crate) fn llama(mix: Mix) -> Tiny {
     let shape = Shape {
         architecture: "llama",
         context: 512,
-        width: 256,
-        hidden: 768,
+        embedding_length: 256,
+        feed_forward_length: 768,
         layers: 3,
         heads: 8,
         kv_heads: 2,
@@ -103,7 +103,7 @@ pub(crate) fn llama(mix: Mix) -> Tiny {
 
 impl Shape {
     pub(crate) fn head_len(&self) -> usize {
-        self.width / self.heads
+        self.embedding_length / self.heads
     }
 
     pub(crate) fn vocab(&self) -> usize {
@@ -119,36 +119,45 @@ impl Shape {
 impl Tiny {
     pub(crate) fn new(shape: Shape, mix: Mix) -> Self {
         let mut model = Self { shape, tensors: Vec::new() };
-        let Shape { width, layers, tied, .. } = model.shape;
+        let Shape { embedding_length, layers, tied, .. } = model.shape;
         let vocab = model.shape.vocab();
-        model.matrix(mix, "token_embd.weight".into(), vocab, width, 0.05);
+        model.matrix(mix, "token_embd.weight".into(), vocab, embedding_length, 0.05);
         for layer in 0..layers {
             model.layer(mix, &format!("blk.{layer}."));
         }
-        model.vector("output_norm.weight".into(), width, 1.0, 0.2);
+        model.vector("output_norm.weight".into(), embedding_length, 1.0, 0.2);
         if !tied {
-            model.matrix(mix, "output.weight".into(), vocab, width, 0.2);
+            model.matrix(mix, "output.weight".into(), vocab, embedding_length, 0.2);
         }
         model
     }
 
     fn layer(&mut self, mix: Mix, layer: &str) {
-        let Shape { architecture, width, hidden, kv_heads, .. } = self.shape;
+        let Shape { architecture, embedding_length, feed_forward_length, kv_heads, .. } =
+            self.shape;
         let kv = kv_heads * self.shape.head_len();
         let name = |part: &str| format!("{layer}{part}");
-        self.vector(name("attn_norm.weight"), width, 1.0, 0.2);
+        self.vector(name("attn_norm.weight"), embedding_length, 1.0, 0.2);
         // Queries and keys large enough that attention is far from even.
-        for (part, rows, deviation) in [("q", width, 0.07), ("k", kv, 0.07), ("v", kv, 0.06)] {
-            self.matrix(mix, name(&format!("attn_{part}.weight")), rows, width, deviation);
+        for (part, rows, deviation) in
+            [("q", embedding_length, 0.07), ("k", kv, 0.07), ("v", kv, 0.06)]
+        {
+            self.matrix(
+                mix,
+                name(&format!("attn_{part}.weight")),
+                rows,
+                embedding_length,
+                deviation,
+            );
             if architecture == "qwen2" {
                 self.vector(name(&format!("attn_{part}.bias")), rows, 0.0, 0.5);
             }
         }
-        self.matrix(mix, name("attn_output.weight"), width, width, 0.03);
-        self.vector(name("ffn_norm.weight"), width, 1.0, 0.2);
-        self.matrix(mix, name("ffn_gate.weight"), hidden, width, 0.06);
-        self.matrix(mix, name("ffn_up.weight"), hidden, width, 0.06);
-        self.matrix(mix, name("ffn_down.weight"), width, hidden, 0.03);
+        self.matrix(mix, name("attn_output.weight"), embedding_length, embedding_length, 0.03);
+        self.vector(name("ffn_norm.weight"), embedding_length, 1.0, 0.2);
+        self.matrix(mix, name("ffn_gate.weight"), feed_forward_length, embedding_length, 0.06);
+        self.matrix(mix, name("ffn_up.weight"), feed_forward_length, embedding_length, 0.06);
+        self.matrix(mix, name("ffn_down.weight"), embedding_length, feed_forward_length, 0.03);
         if architecture == "llama" && layer == "blk.0." {
             self.vector("rope_freqs.weight".into(), self.shape.head_len() / 2, 4.0, 0.9);
         }
@@ -176,9 +185,9 @@ impl Tiny {
         let file = File::bare().text("general.architecture", shape.architecture);
         let numbers = [
             ("context_length", shape.context),
-            ("embedding_length", shape.width),
+            ("embedding_length", shape.embedding_length),
             ("block_count", shape.layers),
-            ("feed_forward_length", shape.hidden),
+            ("feed_forward_length", shape.feed_forward_length),
             ("attention.head_count", shape.heads),
             ("attention.head_count_kv", shape.kv_heads),
             ("rope.dimension_count", shape.head_len()),
