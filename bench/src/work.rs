@@ -27,13 +27,9 @@ impl Work {
         let gguf = Gguf::join(&parts)?;
         let mut slots = vec![None; Plan::layers_in(&gguf)?];
         let plan = Plan::new(&gguf, &mut slots)?;
-        let weights = |matrix: &Matrix<'_>| matrix.rows() * matrix.len();
-        let layers = (0..plan.config.layers).map(|i| {
-            let layer = plan.layer(i);
-            let matrices = [layer.q, layer.k, layer.v, layer.o, layer.gate, layer.up, layer.down];
-            matrices.iter().map(weights).sum::<usize>()
-        });
-        let (layers, head) = (layers.sum(), weights(&plan.lm_head));
+        let weights = |w: Matrix<'_>| w.rows() * w.len();
+        let layers = (0..plan.config.layers).flat_map(|i| plan.layer(i).matrices());
+        let (layers, head) = (layers.map(weights).sum(), weights(plan.lm_head));
         Ok(Self { bytes: plan.bytes_per_token(), layers, head })
     }
 

@@ -43,7 +43,7 @@ fn logits_are_those_of_llama_cpp() {
     let mut backend = LlamaBackend::init().unwrap();
     backend.void_logs();
     for mix in MIXES {
-        for model in [tiny::qwen2(mix), tiny::llama(mix)] {
+        for model in tiny::all(mix) {
             compare(&backend, &model, mix);
         }
     }

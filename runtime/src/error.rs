@@ -48,7 +48,12 @@ pub enum Error {
     /// The parts of a split file do not belong together.
     Parts(PartsFault),
     /// A family of models that is not computed.
-    Architecture(Name),
+    Architecture {
+        /// What the file says it is.
+        found: Name,
+        /// Those that are.
+        supported: &'static [&'static str],
+    },
     /// A session does not do what it was asked.
     Session(SessionFault),
     /// Something needs more memory than there is.
@@ -108,7 +113,7 @@ impl Error {
         match self {
             Self::File { .. } | Self::Key { .. } | Self::Tensor { .. } => Kind::BadFile,
             Self::Parts(PartsFault::Absent { .. }) => Kind::Missing,
-            Self::Parts(_) | Self::Architecture(_) => Kind::BadFile,
+            Self::Parts(_) | Self::Architecture { .. } => Kind::BadFile,
             Self::Text(TextFault::Long { .. }) | Self::Session(_) => Kind::Runtime,
             Self::Text(_) => Kind::BadFile,
             Self::NoRoom { .. } => Kind::NoRoom,
@@ -154,11 +159,14 @@ impl fmt::Display for Error {
             Self::Tensor { tensor, fault } => write!(f, "tensor \"{tensor}\": {fault}"),
             Self::Parts(fault) => fault.fmt(f),
             Self::Text(fault) => fault.fmt(f),
-            Self::Architecture(found) => {
-                write!(
-                    f,
-                    "general.architecture is \"{found}\", which is not supported; llama and qwen2 models are"
-                )
+            Self::Architecture { found, supported } => {
+                write!(f, "general.architecture is \"{found}\", which is not supported; ")?;
+                for (i, name) in supported.iter().enumerate() {
+                    let before = if i == 0 { "" } else { ", " };
+                    let before = if i > 0 && i + 1 == supported.len() { " and " } else { before };
+                    write!(f, "{before}{name}")?;
+                }
+                write!(f, " models are")
             }
             Self::Session(fault) => fault.fmt(f),
             Self::NoRoom { what, needed, available: Some(available) } => {

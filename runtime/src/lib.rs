@@ -33,7 +33,7 @@
 //! # Invariants
 //!
 //! 1. No module imports from a later stage. Nothing here names an instruction set, a board, JSON,
-//!    HTTP or a terminal; only `model::config` names an architecture; only `model::map` and what
+//!    HTTP or a terminal; only `model::arch` names an architecture; only `model::map` and what
 //!    it reads for know files.
 //! 2. The core needs neither `std` nor `alloc`: the caller brings memory, of a size told before.
 //!    The feature `std` adds maps and threads, `template` the chat templates of files.

@@ -1,9 +1,11 @@
 //! A model's file: bytes, and a checked view of them.
 
+mod arch;
 mod config;
 #[cfg(feature = "std")]
 mod files;
 mod gguf;
+mod layer;
 #[cfg(feature = "std")]
 mod map;
 pub(crate) mod number;
@@ -14,21 +16,25 @@ mod plan;
 mod reader;
 #[cfg(feature = "std")]
 mod room;
+mod rope;
 mod tensor;
 #[cfg(feature = "std")]
 mod tiles;
 mod value;
 
-pub use config::{Architecture, Config};
+pub use arch::{Architecture, Presence, RopePairs};
+pub use config::Config;
 pub use gguf::{Gguf, Key};
+pub use layer::{Layer, LayerOf, MatrixShape, VectorShape};
 #[cfg(feature = "std")]
 pub use map::{Map, read_ahead};
 pub use number::{Number, Type};
 #[cfg(feature = "std")]
 pub use pack::pack;
 pub use part::{KEYS_MAX, TENSORS_MAX};
-pub use plan::{Layer, Plan, Slot};
+pub use plan::{Plan, Slot};
 #[cfg(feature = "std")]
 pub use room::Room;
+pub use rope::Yarn;
 pub use tensor::Tensor;
 pub use value::{Array, FromValue, Strings, Value};

@@ -20,9 +20,7 @@ const POSITIONS: usize = 300;
 /// Every model in every mix.
 fn models() -> impl Iterator<Item = (String, Tiny)> {
     let named = |model: Tiny, mix| (format!("{} {mix:?}", model.shape.architecture), model);
-    MIXES
-        .into_iter()
-        .flat_map(move |mix| [named(tiny::qwen2(mix), mix), named(tiny::llama(mix), mix)])
+    MIXES.into_iter().flat_map(move |mix| tiny::all(mix).map(|model| named(model, mix)))
 }
 
 /// The logits of a model at every position, as all variations must have them.

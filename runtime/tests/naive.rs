@@ -5,12 +5,47 @@ mod build;
 mod oracle;
 mod tiny;
 
-use dram_runtime::{KvFormat, Limits};
-use oracle::Oracle;
+use dram_quant::{Matrix, f16_to_f32, f32_to_f16};
+use dram_runtime::{Gguf, KvFormat, Limits};
+use oracle::{Oracle, Rounding};
 use tiny::session::{limits, logits, start};
 use tiny::{MIXES, Mix, Tiny};
 
 const POSITIONS: usize = 300;
+
+/// What is promised of numbers: keys and values are kept as half floats, and a matrix of integers is
+/// multiplied with activations rounded to 8 bits in blocks as long as its own.
+struct Promised;
+
+impl Rounding for Promised {
+    fn multiply(&self, w: &Matrix<'_>, x: &[f64]) -> Vec<f64> {
+        let x = if w.format().is_float() { x.to_vec() } else { rounded(x, w.format().weights()) };
+        let (mut row, mut y) = (vec![0.0; w.len()], vec![0.0; x.len() / w.len() * w.rows()]);
+        for r in 0..w.rows() {
+            w.decode_row(r, &mut row);
+            for (x, y) in x.chunks_exact(w.len()).zip(y.chunks_exact_mut(w.rows())) {
+                y[r] = row.iter().zip(x).map(|(w, x)| f64::from(*w) * x).sum();
+            }
+        }
+        y
+    }
+
+    fn keep(&self, kv: Vec<f64>) -> Vec<f64> {
+        kv.into_iter().map(|x| f16_to_f32(f32_to_f16(x as f32)).into()).collect()
+    }
+}
+
+/// Activations as 8-bit integers times a scale for each block.
+fn rounded(x: &[f64], block: usize) -> Vec<f64> {
+    let mut y = Vec::with_capacity(x.len());
+    for block in x.chunks(block) {
+        let largest = block.iter().fold(0.0_f64, |largest, x| largest.max(x.abs())) as f32;
+        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        let integer = |x: f64| (x as f32 * inverse).round_ties_even();
+        y.extend(block.iter().map(|&x| f64::from(integer(x)) * f64::from(largest / 127.0)));
+    }
+    y
+}
 
 #[test]
 fn qwen2() {
@@ -23,8 +58,13 @@ fn llama() {
 }
 
 #[test]
+fn qwen3() {
+    MIXES.iter().for_each(|mix| agrees(&tiny::qwen3(*mix), *mix));
+}
+
+#[test]
 fn keys_and_values_in_8_bits() {
-    for model in [tiny::qwen2(Mix::F32), tiny::llama(Mix::F32)] {
+    for model in tiny::all(Mix::F32) {
         let tokens = model.shape.tokens(POSITIONS);
         let half = limits(POSITIONS, POSITIONS);
         let small = Limits { kv: KvFormat::Q8_0, ..half };
@@ -57,9 +97,12 @@ fn compare(model: &Tiny, tokens: &[u32], length: usize) -> Difference {
     let ours = start(&model.file(), dram_targets::best(), limits(length, 32), |session| {
         tokens.chunks(length).flat_map(|tokens| logits(session, tokens)).collect::<Vec<_>>()
     });
+    let file = model.file();
+    let gguf = Gguf::parse(&file).unwrap();
+    let oracle = Oracle::new(&gguf, Promised).unwrap();
     let naive = tokens.chunks(length).flat_map(|tokens| {
-        let mut oracle = Oracle::new(model);
-        tokens.iter().map(|&token| oracle.forward(token)).collect::<Vec<_>>()
+        let logits = oracle.logits(tokens, 0).unwrap();
+        logits.chunks_exact(model.shape.vocab()).map(<[f64]>::to_vec).collect::<Vec<_>>()
     });
     Difference::of(&ours, &naive.collect::<Vec<_>>())
 }

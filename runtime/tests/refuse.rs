@@ -26,7 +26,7 @@ fn assert_says(message: &str, parts: &[&str]) {
 
 #[test]
 fn every_missing_tensor_is_named() {
-    for model in [tiny::qwen2(Mix::F32), tiny::llama(Mix::F32)] {
+    for model in tiny::all(Mix::F32) {
         for tensor in &model.tensors {
             // Without these a model is whole: a tied head, plain rotary frequencies.
             if ["output.weight", "rope_freqs.weight"].contains(&&*tensor.name) {
@@ -41,7 +41,7 @@ fn every_missing_tensor_is_named() {
 
 #[test]
 fn every_misshapen_tensor_is_named() {
-    for model in [tiny::qwen2(Mix::F32), tiny::llama(Mix::F32)] {
+    for model in tiny::all(Mix::F32) {
         for i in 0..model.tensors.len() {
             let mut model = model.clone();
             let tensor = &mut model.tensors[i];
@@ -51,6 +51,31 @@ fn every_misshapen_tensor_is_named() {
             assert_says(&refusal(&model), &[&name, &found]);
         }
     }
+}
+
+/// A file that is like a model of another architecture, with a tensor that would be left out.
+#[test]
+fn a_tensor_that_the_architecture_has_not_is_named() {
+    let bias = tiny::qwen2(Mix::F32).tensor("blk.1.attn_k.bias").clone();
+    let norm = tiny::qwen3(Mix::F32).tensor("blk.1.attn_q_norm.weight").clone();
+    for (mut model, foreign) in [
+        (tiny::qwen3(Mix::F32), bias),
+        (tiny::llama(Mix::F32), norm.clone()),
+        (tiny::qwen2(Mix::F32), norm),
+    ] {
+        model.tensors.push(foreign.clone());
+        assert_says(
+            &refusal(&model),
+            &[&foreign.name, "is no part of a", model.shape.architecture],
+        );
+    }
+}
+
+#[test]
+fn an_architecture_that_is_not_supported() {
+    let mut model = tiny::qwen2(Mix::F32);
+    model.shape.architecture = "mamba";
+    assert_says(&refusal(&model), &["\"mamba\"", "llama, qwen2 and qwen3 models are"]);
 }
 
 #[test]
@@ -100,6 +125,7 @@ fn heads_too_short_for_8_bit_keys() {
     let mut shape = tiny::qwen2(Mix::F32).shape;
     shape.heads = 16;
     shape.kv_heads = 4;
+    shape.head_len = 16;
     let model = Tiny::new(shape, Mix::F32);
     let file = model.file();
     let gguf = Gguf::parse(&file).unwrap();

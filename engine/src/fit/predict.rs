@@ -34,10 +34,6 @@ impl Speed {
 
 /// Products of 8-bit numbers for a token of a prompt, which needs no logits.
 fn products_per_token(plan: &Plan<'_>) -> usize {
-    let of_layer = |i| {
-        let layer = plan.layer(i);
-        let all = [layer.q, layer.k, layer.v, layer.o, layer.gate, layer.up, layer.down];
-        all.iter().map(|matrix| matrix.rows() * matrix.len()).sum::<usize>()
-    };
-    (0..plan.config.layers).map(of_layer).sum()
+    let matrices = (0..plan.config.layers).flat_map(|i| plan.layer(i).matrices());
+    matrices.map(|w| w.rows() * w.len()).sum()
 }

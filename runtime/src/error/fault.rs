@@ -204,6 +204,8 @@ pub enum TensorFault {
     },
     /// It has another format than F32.
     NotF32(Format),
+    /// No model of the architecture has it.
+    Foreign(&'static str),
     /// Its factors are not all finite and above 0.
     Factors,
     /// Its numbers do not lie at an address that is a multiple of 4.
@@ -248,6 +250,10 @@ impl fmt::Display for TensorFault {
             Self::NotF32(found) => {
                 write!(f, "is {}, must be F32; convert the model again", found.name())
             }
+            Self::Foreign(architecture) => write!(
+                f,
+                "is no part of a {architecture} model, and its effect would be left out; convert the model again"
+            ),
             Self::Factors => write!(f, "must hold finite numbers above 0; {DAMAGED}"),
             Self::Misaligned => {
                 write!(

@@ -1,41 +1,22 @@
 //! The sizes of a model, from its file's metadata.
 
 use super::Gguf;
+use super::arch::Architecture;
 use super::number::Number;
+use super::rope::Yarn;
 use crate::error::{Error, KeyFault};
-
-/// A family of models that the forward pass computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Architecture {
-    /// `llama`: no biases, rotary pairs `(2i, 2i + 1)`.
-    Llama,
-    /// `qwen2`: biases on queries, keys and values, rotary pairs `(i, i + pairs)`.
-    Qwen2,
-}
-
-impl Architecture {
-    /// Whether rotary pairs are neighbours.
-    pub const fn adjacent_pairs(self) -> bool {
-        matches!(self, Self::Llama)
-    }
-
-    /// Whether queries, keys and values must have biases.
-    pub const fn needs_biases(self) -> bool {
-        matches!(self, Self::Qwen2)
-    }
-}
 
 /// The most layers a file may declare; the largest distill has 80.
 const LAYERS_MAX: usize = 512;
 
 /// The largest size of anything else: far above every model, and no product of two overflows.
-const SIZE_MAX: usize = 1 << 24;
+pub(super) const SIZE_MAX: usize = 1 << 24;
 
 /// What the forward pass needs to know beside the weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Config {
     /// The family.
-    pub architecture: Architecture,
+    pub architecture: &'static Architecture,
     /// Transformer blocks.
     pub layers: usize,
     /// Numbers of a token in the residual stream, between layers.
@@ -56,6 +37,8 @@ pub struct Config {
     pub rope_base: f32,
     /// Rotated pairs in a head.
     pub rope_pairs: usize,
+    /// How rope is scaled to a longer context, if it is.
+    pub yarn: Option<Yarn>,
 }
 
 impl Config {
@@ -65,8 +48,7 @@ impl Config {
     ///
     /// An [`Error::Key`] that names the first key that is missing or cannot be.
     pub fn read(gguf: &Gguf<'_>) -> Result<Self, Error> {
-        let architecture = architecture(gguf)?;
-        refuse_scaling(gguf)?;
+        let architecture = Architecture::named(gguf.architecture())?;
         let embedding_length = size(gguf, "embedding_length", 32, SIZE_MAX)?;
         let heads = size(gguf, "attention.head_count", 1, embedding_length)?;
         let head_len = size_or(gguf, "attention.key_length", 8, 1024, embedding_length / heads)?;
@@ -84,6 +66,7 @@ impl Config {
             rms_norm_eps: positive(gguf, "attention.layer_norm_rms_epsilon", None)?,
             rope_base: positive(gguf, "rope.freq_base", Some(10_000.0))?,
             rope_pairs: rope_len / 2,
+            yarn: Yarn::read(gguf)?,
         };
         let rules = [
             (
@@ -136,30 +119,13 @@ impl Config {
     }
 }
 
-fn architecture(gguf: &Gguf<'_>) -> Result<Architecture, Error> {
-    match gguf.architecture() {
-        "llama" => Ok(Architecture::Llama),
-        "qwen2" => Ok(Architecture::Qwen2),
-        found => Err(Error::Architecture(crate::error::Name::of(found))),
-    }
-}
-
-/// Scaling by metadata (linear, YaRN) is not computed, and leaving it out would be silently wrong;
-/// Llama 3's comes as the tensor `rope_freqs.weight`.
-fn refuse_scaling(gguf: &Gguf<'_>) -> Result<(), Error> {
-    let key = gguf.hyper("rope.scaling.type");
-    match gguf.find::<&str>(key)? {
-        None | Some("none") => Ok(()),
-        Some(_) => Err(Error::key(key, KeyFault::Unsupported { must: "none or absent" })),
-    }
-}
-
 fn number(gguf: &Gguf<'_>, key: &str, found: usize, must: &'static str) -> Error {
     let found = Number::Unsigned(found as u64);
     Error::key(gguf.hyper(key), KeyFault::Number { found, must })
 }
 
-fn size(gguf: &Gguf<'_>, key: &str, min: usize, max: usize) -> Result<usize, Error> {
+/// A number of the architecture, between `min` and `max`.
+pub(super) fn size(gguf: &Gguf<'_>, key: &str, min: usize, max: usize) -> Result<usize, Error> {
     let found = gguf.get::<u32>(gguf.hyper(key))? as usize;
     if (min..=max).contains(&found) {
         return Ok(found);
@@ -175,7 +141,8 @@ fn size_or(gguf: &Gguf<'_>, key: &str, min: usize, max: usize, or: usize) -> Res
     }
 }
 
-fn positive(gguf: &Gguf<'_>, key: &str, or: Option<f32>) -> Result<f32, Error> {
+/// A finite number above 0.
+pub(super) fn positive(gguf: &Gguf<'_>, key: &str, or: Option<f32>) -> Result<f32, Error> {
     let key = gguf.hyper(key);
     let found = match (gguf.value(key), or) {
         (None, Some(or)) => return Ok(or),

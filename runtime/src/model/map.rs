@@ -57,7 +57,7 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// As [`Self::open`], and [`PartsFault::Absent`].
+    /// As [`Self::open`], and [`PartsFault::Absent`](crate::PartsFault::Absent).
     pub fn open_all(path: &Path) -> Result<Vec<Self>, Error> {
         parts(path)?.iter().map(|path| Self::open(path)).collect()
     }

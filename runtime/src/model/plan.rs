@@ -1,38 +1,10 @@
 //! The model, resolved: every weight found, checked and named once.
 
+use super::arch::Presence;
+use super::layer::{Layer, LayerOf, VectorShape};
 use super::{Config, Gguf};
 use crate::error::{Error, Name, TensorFault};
-use core::fmt;
 use dram_quant::Matrix;
-
-/// The weights of one transformer block, where they lie.
-#[derive(Clone, Copy, Debug)]
-pub struct Layer<'a> {
-    /// `(embedding_length)`
-    pub attn_norm: &'a [f32],
-    /// `(query_len, embedding_length)`
-    pub q: Matrix<'a>,
-    /// `(kv_len, embedding_length)`
-    pub k: Matrix<'a>,
-    /// `(kv_len, embedding_length)`
-    pub v: Matrix<'a>,
-    /// `(query_len)`, or empty where the model has none; likewise the two below.
-    pub q_bias: &'a [f32],
-    /// `(kv_len)`
-    pub k_bias: &'a [f32],
-    /// `(kv_len)`
-    pub v_bias: &'a [f32],
-    /// `(embedding_length, query_len)`
-    pub o: Matrix<'a>,
-    /// `(embedding_length)`
-    pub ffn_norm: &'a [f32],
-    /// `(feed_forward_length, embedding_length)`
-    pub gate: Matrix<'a>,
-    /// `(feed_forward_length, embedding_length)`
-    pub up: Matrix<'a>,
-    /// `(embedding_length, feed_forward_length)`
-    pub down: Matrix<'a>,
-}
 
 /// Room for one layer of a plan, to be brought by the caller.
 pub type Slot<'a> = Option<Layer<'a>>;
@@ -102,64 +74,41 @@ impl<'a> Plan<'a> {
 
     /// The bytes of all weights that every token meets, in the order in which it does.
     pub fn weights(&self) -> impl Iterator<Item = &'a [u8]> {
-        let layers = (0..self.config.layers).flat_map(|i| {
-            let Layer { attn_norm, q, k, v, q_bias, k_bias, v_bias, .. } = *self.layer(i);
-            let Layer { o, ffn_norm, gate, up, down, .. } = *self.layer(i);
-            let [q, k, v, o, gate, up, down] = [q, k, v, o, gate, up, down].map(|w| w.bytes());
-            let [attn_norm, q_bias, k_bias, v_bias, ffn_norm] =
-                [attn_norm, q_bias, k_bias, v_bias, ffn_norm].map(bytemuck::cast_slice);
-            [attn_norm, q, k, v, q_bias, k_bias, v_bias, o, ffn_norm, gate, up, down]
-        });
+        let layers = (0..self.config.layers)
+            .flat_map(|i| self.layer(i).map(|w| w.bytes(), bytemuck::cast_slice).into_array());
         layers.chain([bytemuck::cast_slice(self.output_norm), self.lm_head.bytes()])
     }
 
     /// Bytes of weights that are read to decode one token.
     pub fn bytes_per_token(&self) -> usize {
-        let layers = (0..self.config.layers).map(|i| {
-            let layer = self.layer(i);
-            [layer.q, layer.k, layer.v, layer.o, layer.gate, layer.up, layer.down]
-                .iter()
-                .map(|matrix| matrix.bytes().len())
-                .sum::<usize>()
-        });
-        layers.sum::<usize>() + self.lm_head.bytes().len()
+        let layers = (0..self.config.layers).flat_map(|i| self.layer(i).matrices());
+        layers.chain([self.lm_head]).map(|w| w.bytes().len()).sum()
     }
 }
 
 fn layer<'a>(gguf: &Gguf<'a>, config: &Config, i: usize) -> Result<Layer<'a>, Error> {
-    let (embedding_length, feed_forward_length) =
-        (config.embedding_length, config.feed_forward_length);
-    let (query_len, kv_len) = (config.query_len(), config.kv_len());
-    let name = |part: fmt::Arguments<'_>| Name::of(format_args!("blk.{i}.{part}"));
-    let matrix = |part: &str, rows, len| {
-        gguf.matrix(name(format_args!("{part}.weight")).as_str(), rows, len)
-    };
-    let norm =
-        |part: &str| gguf.vector(name(format_args!("{part}.weight")).as_str(), embedding_length);
-    let bias = |part: &str, len| {
-        let name = name(format_args!("{part}.bias"));
-        match gguf.tensor(name.as_str()) {
-            Some(tensor) => tensor.vector(len),
-            None if config.architecture.needs_biases() => {
-                Err(Error::tensor(name, TensorFault::Missing))
-            }
-            None => Ok(&[] as &[f32]),
+    let name = |part: &str| Name::of(format_args!("blk.{i}.{part}"));
+    LayerOf::of(config).try_map(
+        |w| gguf.matrix(name(w.name).as_str(), w.rows, w.len),
+        |x| vector(gguf, config, name(x.name), x),
+    )
+}
+
+/// A vector of a layer; empty where the model has none.
+fn vector<'a>(
+    gguf: &Gguf<'a>,
+    config: &Config,
+    name: Name,
+    shape: VectorShape,
+) -> Result<&'a [f32], Error> {
+    match (gguf.tensor(name.as_str()), shape.presence) {
+        (Some(_), Presence::Absent) => {
+            Err(Error::tensor(name, TensorFault::Foreign(config.architecture.name)))
         }
-    };
-    Ok(Layer {
-        attn_norm: norm("attn_norm")?,
-        q: matrix("attn_q", query_len, embedding_length)?,
-        k: matrix("attn_k", kv_len, embedding_length)?,
-        v: matrix("attn_v", kv_len, embedding_length)?,
-        q_bias: bias("attn_q", query_len)?,
-        k_bias: bias("attn_k", kv_len)?,
-        v_bias: bias("attn_v", kv_len)?,
-        o: matrix("attn_output", embedding_length, query_len)?,
-        ffn_norm: norm("ffn_norm")?,
-        gate: matrix("ffn_gate", feed_forward_length, embedding_length)?,
-        up: matrix("ffn_up", feed_forward_length, embedding_length)?,
-        down: matrix("ffn_down", embedding_length, feed_forward_length)?,
-    })
+        (Some(tensor), _) => tensor.vector(shape.len),
+        (None, Presence::Required) => Err(Error::tensor(name, TensorFault::Missing)),
+        (None, _) => Ok(&[]),
+    }
 }
 
 /// A matrix of which the file alone says how many rows it has.

@@ -11,6 +11,7 @@ impl Session<'_> {
     pub(super) fn embed(&mut self, columns: &[Column]) {
         let (embedding, config, state) = (self.embedding(), &self.plan.config, &mut self.state);
         let (len, pairs) = (config.embedding_length, config.rope_pairs);
+        let magnitude = config.rope_magnitude();
         for (x, column) in state.x.chunks_exact_mut(len).zip(columns) {
             embedding.decode_row(column.token as usize, x);
         }
@@ -18,7 +19,8 @@ impl Session<'_> {
         for ((cos, sin), position) in angles.zip(&*state.positions).take(columns.len()) {
             for ((cos, sin), frequency) in cos.iter_mut().zip(sin).zip(&*state.frequencies) {
                 let angle = f64::from(*position) * frequency;
-                (*cos, *sin) = (libm::cos(angle) as f32, libm::sin(angle) as f32);
+                *cos = (magnitude * libm::cos(angle)) as f32;
+                *sin = (magnitude * libm::sin(angle)) as f32;
             }
         }
     }
@@ -29,7 +31,7 @@ impl Session<'_> {
         let qkv = [layer.q, layer.k, layer.v];
         self.normalize(layer.attn_norm, activations_per_scale(&qkv), count);
         self.multiply(&qkv, count);
-        self.rotate(i, count);
+        self.bias_norm_rope(i, count);
         self.store(i, count);
         self.attention(i, count);
         self.quantize(config.query_len(), activations_per_scale(&[layer.o]), count);
@@ -122,26 +124,32 @@ impl Session<'_> {
         });
     }
 
-    /// Adds biases and rotates the heads of queries and keys.
-    fn rotate(&mut self, i: usize, count: usize) {
+    /// Adds biases, then normalises and rotates the heads of queries and keys.
+    fn bias_norm_rope(&mut self, i: usize, count: usize) {
         let (kernels, config, layer) = (self.kernels, &self.plan.config, self.layer(i));
-        let (query_len, kv_len, pairs) = (config.query_len(), config.kv_len(), config.rope_pairs);
-        let adjacent = config.architecture.adjacent_pairs();
+        let (query_len, kv_len, head_len) = (config.query_len(), config.kv_len(), config.head_len);
+        let (pairs, adjacent) = (config.rope_pairs, config.architecture.rope.are_adjacent());
         let state = &mut self.state;
         let (cos, sin) = (&*state.cos, &*state.sin);
         let (q, kv) = state.out[..count * (query_len + 2 * kv_len)].split_at_mut(count * query_len);
         let (k, v) = kv.split_at_mut(count * kv_len);
         let keys = (Pieces::new(k, kv_len), Pieces::new(v, kv_len));
         let deal = (Pieces::new(q, query_len), keys);
-        self.pool.run(&mut self.workers, deal, |_, i, (q, (k, v))| {
-            kernels.add(layer.q_bias, q);
-            kernels.add(layer.k_bias, k);
-            kernels.add(layer.v_bias, v);
+        self.pool.run(&mut self.workers, deal, |worker, i, (q, (k, v))| {
             let (cos, sin) = (&cos[i * pairs..][..pairs], &sin[i * pairs..][..pairs]);
-            for head in
-                q.chunks_exact_mut(config.head_len).chain(k.chunks_exact_mut(config.head_len))
+            let (before, _) = worker.attention(1);
+            kernels.add(layer.v_bias, v);
+            for (x, bias, norm) in
+                [(q, layer.q_bias, layer.q_norm), (k, layer.k_bias, layer.k_norm)]
             {
-                kernels.rope(cos, sin, adjacent, head);
+                kernels.add(bias, x);
+                for head in x.chunks_exact_mut(head_len) {
+                    if !norm.is_empty() {
+                        before.copy_from_slice(head);
+                        kernels.rms_norm(before, norm, config.rms_norm_eps, head);
+                    }
+                    kernels.rope(cos, sin, adjacent, head);
+                }
             }
         });
     }

@@ -80,9 +80,7 @@ impl<'a> State<'a> {
             logits: arena.take(limits.logits.saturating_mul(plan.tokens()))?,
         };
         for (i, frequency) in state.frequencies.iter_mut().enumerate() {
-            let exponent = -(i as f64) / config.rope_pairs as f64;
-            let factor = plan.rope_factors.get(i).map_or(1.0, |factor| f64::from(*factor));
-            *frequency = libm::pow(f64::from(config.rope_base), exponent) / factor;
+            *frequency = config.rope_frequency(i, plan.rope_factors.get(i).copied().unwrap_or(1.0));
         }
         Ok(state)
     }

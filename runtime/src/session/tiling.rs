@@ -49,12 +49,8 @@ impl Plan<'_> {
     pub fn tile_bytes(&self) -> Result<usize, Error> {
         let mut arena = Arena::measuring("the model in tiles");
         for i in 0..self.config.layers {
-            let mut layer = *self.layer(i);
-            for x in vectors(&mut layer) {
-                arena.take::<f32>(x.len())?;
-            }
-            for w in matrices(&mut layer).into_iter().filter(|w| becomes_tiles(w)) {
-                arena.take::<u8>(w.bytes().len())?;
+            for bytes in moved(self.layer(i)) {
+                arena.take::<u8>(bytes.len())?;
             }
         }
         if becomes_tiles(&self.lm_head) {
@@ -126,15 +122,10 @@ impl<'a> Tiled<'a> {
         workers: &mut [Worker<'_>],
     ) -> bool {
         if self.arranged < plan.config.layers {
-            let mut layer = *plan.layer(self.arranged);
-            for w in matrices(&mut layer) {
-                *w = self.arrange(*w, pool, workers);
-            }
-            for x in vectors(&mut layer) {
-                *x = self.copy(x);
-            }
-            self.layers[self.arranged] = Some(layer);
-            self.release_all(*plan.layer(self.arranged));
+            let layer = plan.layer(self.arranged);
+            let layer = layer.map(|w| self.arrange(w, pool, workers), |x| x);
+            self.layers[self.arranged] = Some(layer.map(|w| w, |x| self.copy(x)));
+            moved(plan.layer(self.arranged)).for_each(self.release);
             self.arranged += 1;
             return true;
         }
@@ -171,17 +162,6 @@ impl<'a> Tiled<'a> {
         tiles.expect("tiles are as many bytes as rows")
     }
 
-    /// Lets go of all that was read of a layer: the system reads more than it is asked for, so
-    /// that rows come back when others close to them are read.
-    fn release_all(&self, mut rows: Layer<'_>) {
-        for w in matrices(&mut rows).into_iter().filter(|w| becomes_tiles(w)) {
-            (self.release)(w.bytes());
-        }
-        for x in vectors(&mut rows).into_iter().filter(|x| !x.is_empty()) {
-            (self.release)(bytemuck::cast_slice(x));
-        }
-    }
-
     /// `x` beside the tiles: to read it where it was would bring rows around it back.
     fn copy(&mut self, x: &[f32]) -> &'a [f32] {
         let to = self.room.take(x.len()).expect(MEASURED);
@@ -192,16 +172,11 @@ impl<'a> Tiled<'a> {
 
 const MEASURED: &str = "`arrange_in` has seen that there is room";
 
-/// The matrices of a layer.
-fn matrices<'s, 'a>(layer: &'s mut Layer<'a>) -> [&'s mut Matrix<'a>; 7] {
-    let Layer { q, k, v, o, gate, up, down, .. } = layer;
-    [q, k, v, o, gate, up, down]
-}
-
-/// The vectors of a layer.
-fn vectors<'s, 'a>(layer: &'s mut Layer<'a>) -> [&'s mut &'a [f32]; 5] {
-    let Layer { attn_norm, q_bias, k_bias, v_bias, ffn_norm, .. } = layer;
-    [attn_norm, q_bias, k_bias, v_bias, ffn_norm]
+/// The bytes of all weights of a layer that are elsewhere once it is arranged.
+fn moved<'a>(layer: &Layer<'a>) -> impl Iterator<Item = &'a [u8]> {
+    let rows = |w: Matrix<'a>| if becomes_tiles(&w) { w.bytes() } else { &[] };
+    let bytes = layer.map(rows, bytemuck::cast_slice).into_array();
+    bytes.into_iter().filter(|bytes| !bytes.is_empty())
 }
 
 /// Whether a matrix is not in tiles yet and can be.

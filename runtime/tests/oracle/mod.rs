@@ -1,168 +1,246 @@
-//! A transformer in plain loops, one token at a time, to check the runtime against.
+//! A transformer in plain loops over a whole window of tokens, to check the runtime against.
 //!
-//! It shares nothing with the runtime but what is promised of numbers: keys and values are kept as
-//! half floats, and a matrix of integers is multiplied with activations rounded to 8 bits in blocks
-//! as long as its own. All else is `f64`.
+//! It reads the file's keys and tensors by itself, and shares nothing with the runtime but the
+//! container and the formats of weights. Sums are `f64`, and how products and what is kept of the
+//! past are rounded is the caller's choice: tests round as the runtime promises to, `bench` not at
+//! all.
 
-use crate::tiny::{Shape, Tiny};
-use dram_quant::{Format, f16_to_f32, f32_to_f16};
-use std::collections::HashMap;
+use dram_quant::Matrix;
+use dram_runtime::{Error, Gguf};
+use std::f64::consts::PI;
+use std::thread;
 
-pub(crate) struct Oracle {
-    shape: Shape,
-    matrices: HashMap<String, Matrix>,
-    /// `(layers, positions, kv_heads * head_len)`.
-    keys: Vec<Vec<Vec<f64>>>,
-    values: Vec<Vec<Vec<f64>>>,
+/// What is rounded in a pass.
+pub(crate) trait Rounding: Sync {
+    /// `w · x` for every column: from `(columns, len)` to `(columns, rows)`.
+    fn multiply(&self, w: &Matrix<'_>, x: &[f64]) -> Vec<f64>;
+
+    /// Keys or values as later positions meet them.
+    fn keep(&self, kv: Vec<f64>) -> Vec<f64>;
 }
 
-struct Matrix {
-    format: Format,
-    len: usize,
-    /// `(rows, len)`.
-    weights: Vec<f32>,
+/// The forward pass of one model.
+pub(crate) struct Oracle<'a, R> {
+    gguf: &'a Gguf<'a>,
+    rounding: R,
+    layers: usize,
+    embedding_length: usize,
+    feed_forward_length: usize,
+    heads: usize,
+    kv_heads: usize,
+    head_len: usize,
+    eps: f64,
+    rope_base: f64,
+    yarn: Option<Yarn>,
 }
 
-impl Oracle {
-    pub(crate) fn new(model: &Tiny) -> Self {
-        let matrices = model.tensors.iter().map(|tensor| {
-            let mut weights = vec![0.0; tensor.rows.unwrap_or(1) * tensor.len];
-            tensor.format.decode(&tensor.bytes, &mut weights);
-            let matrix = Matrix { format: tensor.format, len: tensor.len, weights };
-            (tensor.name.clone(), matrix)
-        });
-        let layers = model.shape.layers;
-        Self {
-            matrices: matrices.collect(),
-            shape: model.shape.clone(),
-            keys: vec![Vec::new(); layers],
-            values: vec![Vec::new(); layers],
+/// Rope in a context longer than the one it was made for.
+struct Yarn {
+    factor: f64,
+    /// Positions it was made for.
+    context: f64,
+    magnitude: f64,
+}
+
+impl Yarn {
+    fn read(gguf: &Gguf<'_>) -> Result<Option<Self>, Error> {
+        let find = |name: &str| gguf.find::<f32>(gguf.hyper(name)).map(|x| x.map(f64::from));
+        let context = gguf.find::<u32>(gguf.hyper("rope.scaling.original_context_length"))?;
+        let factor = find("rope.scaling.factor")?;
+        let magnitude = find("rope.scaling.attn_factor")?.unwrap_or(1.0);
+        Ok(factor.zip(context).map(|(factor, context)| Self {
+            factor,
+            context: context.into(),
+            magnitude: magnitude * (1.0 + 0.1 * factor.ln()),
+        }))
+    }
+}
+
+impl<'a, R: Rounding> Oracle<'a, R> {
+    /// Reads what the pass needs to know from the file.
+    ///
+    /// # Errors
+    ///
+    /// The first key that is missing or of another type.
+    pub(crate) fn new(gguf: &'a Gguf<'a>, rounding: R) -> Result<Self, Error> {
+        let find =
+            |name: &str| Ok::<_, Error>(gguf.find::<u32>(gguf.hyper(name))?.map(|n| n as usize));
+        let number = |name: &str| gguf.get::<u32>(gguf.hyper(name)).map(|n| n as usize);
+        let (embedding_length, heads) =
+            (number("embedding_length")?, number("attention.head_count")?);
+        Ok(Self {
+            gguf,
+            rounding,
+            layers: number("block_count")?,
+            embedding_length,
+            feed_forward_length: number("feed_forward_length")?,
+            heads,
+            kv_heads: find("attention.head_count_kv")?.unwrap_or(heads),
+            head_len: find("attention.key_length")?.unwrap_or(embedding_length / heads),
+            eps: gguf.get::<f32>(gguf.hyper("attention.layer_norm_rms_epsilon"))?.into(),
+            rope_base: gguf.find::<f32>(gguf.hyper("rope.freq_base"))?.unwrap_or(1e4).into(),
+            yarn: Yarn::read(gguf)?,
+        })
+    }
+
+    /// The logits at positions `first..` of a sequence of `tokens`: `(tokens - first, vocabulary)`.
+    ///
+    /// # Errors
+    ///
+    /// The first tensor that is missing or has another shape.
+    pub(crate) fn logits(&self, tokens: &[u32], first: usize) -> Result<Vec<f64>, Error> {
+        let (len, embedding) = (self.embedding_length, self.embedding()?);
+        let mut row = vec![0.0; len];
+        let mut x = Vec::with_capacity(tokens.len() * len);
+        for token in tokens {
+            embedding.decode_row(*token as usize, &mut row);
+            x.extend(row.iter().map(|&x| f64::from(x)));
         }
-    }
-
-    /// The logits after `token`, the next of the sequence.
-    pub(crate) fn forward(&mut self, token: u32) -> Vec<f64> {
-        let embedding_length = self.shape.embedding_length;
-        let embedding = &self.matrices["token_embd.weight"].weights;
-        let mut x: Vec<f64> = embedding[token as usize * embedding_length..][..embedding_length]
-            .iter()
-            .map(|&w| w.into())
-            .collect();
-        for layer in 0..self.shape.layers {
-            let h = self.norm(&format!("blk.{layer}.attn_norm.weight"), &x);
-            add(&mut x, &self.attend(layer, &h));
-            let h = self.norm(&format!("blk.{layer}.ffn_norm.weight"), &x);
-            add(&mut x, &self.feed_forward(layer, &h));
+        for layer in 0..self.layers {
+            let part = |part: &str| format!("blk.{layer}.{part}");
+            let h = self.norm(&part("attn_norm.weight"), len, x.clone())?;
+            add(&self.attend(layer, &h)?, &mut x);
+            let h = self.norm(&part("ffn_norm.weight"), len, x.clone())?;
+            add(&self.feed_forward(layer, &h)?, &mut x);
         }
-        let h = self.norm("output_norm.weight", &x);
-        let head = if self.shape.tied { "token_embd.weight" } else { "output.weight" };
-        self.matrices[head].multiply(&h)
+        let h = self.norm("output_norm.weight", len, x.split_off(first * len))?;
+        let output = self.gguf.tensor("output.weight");
+        let output = output.map_or(Ok(embedding), |w| w.matrix(embedding.rows(), len))?;
+        Ok(self.rounding.multiply(&output, &h))
     }
 
-    fn attend(&mut self, layer: usize, x: &[f64]) -> Vec<f64> {
-        let position = self.keys[layer].len();
-        let mut q = self.linear(layer, "attn_q", x);
-        let mut k = self.linear(layer, "attn_k", x);
-        let v = self.linear(layer, "attn_v", x);
-        self.rotate(position, &mut q);
-        self.rotate(position, &mut k);
-        self.keys[layer].push(halves(&k));
-        self.values[layer].push(halves(&v));
-        let head_len = self.shape.head_len();
-        let heads = q.chunks(head_len).enumerate();
-        let y: Vec<f64> = heads.flat_map(|(head, q)| self.head(layer, head, q)).collect();
-        self.linear(layer, "attn_output", &y)
+    fn embedding(&self) -> Result<Matrix<'a>, Error> {
+        let name = "token_embd.weight";
+        let rows = self.gguf.tensor(name).map_or(0, |w| w.dims().iter().skip(1).product());
+        self.gguf.matrix(name, rows, self.embedding_length)
     }
 
-    /// What query head `head` reads from the values of its group.
-    fn head(&self, layer: usize, head: usize, q: &[f64]) -> Vec<f64> {
-        let group = head * self.shape.kv_heads / self.shape.heads;
-        let part = group * q.len()..(group + 1) * q.len();
-        let scale = (q.len() as f64).sqrt();
-        let scores = self.keys[layer].iter().map(|k| dot(q, &k[part.clone()]) / scale);
-        let weights: Vec<f64> = scores.map(f64::exp).collect();
-        let sum: f64 = weights.iter().sum();
+    fn attend(&self, layer: usize, x: &[f64]) -> Result<Vec<f64>, Error> {
+        let (query_len, kv_len) = (self.heads * self.head_len, self.kv_heads * self.head_len);
+        let q = self.linear(layer, "attn_q", [query_len, self.embedding_length], x)?;
+        let k = self.linear(layer, "attn_k", [kv_len, self.embedding_length], x)?;
+        let v = self.linear(layer, "attn_v", [kv_len, self.embedding_length], x)?;
+        let q = self.place(layer, "attn_q_norm", query_len, q)?;
+        let k = self.place(layer, "attn_k_norm", kv_len, k)?;
+        let [k, v] = [k, v].map(|kv| self.rounding.keep(kv));
         let mut y = vec![0.0; q.len()];
-        for (weight, v) in weights.iter().zip(&self.values[layer]) {
-            for (y, v) in y.iter_mut().zip(&v[part.clone()]) {
-                *y += weight / sum * v;
+        thread::scope(|scope| {
+            let share = y.len().div_ceil(query_len * 4) * query_len;
+            for (i, y) in y.chunks_mut(share).enumerate() {
+                let (q, k, v) = (&q[i * share..][..y.len()], &k, &v);
+                scope.spawn(move || self.read(i * share / query_len, q, [k, v], y));
+            }
+        });
+        self.linear(layer, "attn_output", [self.embedding_length, query_len], &y)
+    }
+
+    /// What the positions from `first` on, whose queries `q` has, read from all before them.
+    fn read(&self, first: usize, q: &[f64], [k, v]: [&[f64]; 2], y: &mut [f64]) {
+        let (len, kv_len) = (self.head_len, self.kv_heads * self.head_len);
+        for (i, (q, y)) in q.chunks_exact(len).zip(y.chunks_exact_mut(len)).enumerate() {
+            let (past, head) = (first + i / self.heads + 1, i % self.heads);
+            let part = |p: usize| p * kv_len + head * self.kv_heads / self.heads * len;
+            let scores = (0..past).map(|p| dot(q, &k[part(p)..][..len]) / (len as f64).sqrt());
+            let scores: Vec<f64> = scores.collect();
+            let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let weights: Vec<f64> = scores.iter().map(|s| (s - largest).exp()).collect();
+            let sum: f64 = weights.iter().sum();
+            for (p, weight) in weights.iter().enumerate() {
+                let v = &v[part(p)..][..len];
+                y.iter_mut().zip(v).for_each(|(y, v)| *y += weight / sum * v);
             }
         }
-        y
     }
 
-    fn feed_forward(&self, layer: usize, x: &[f64]) -> Vec<f64> {
-        let gate = self.linear(layer, "ffn_gate", x);
-        let up = self.linear(layer, "ffn_up", x);
-        let silu = |g: f64| g / (1.0 + (-g).exp());
-        let y: Vec<f64> = gate.iter().zip(&up).map(|(&g, u)| silu(g) * u).collect();
-        self.linear(layer, "ffn_down", &y)
+    fn feed_forward(&self, layer: usize, x: &[f64]) -> Result<Vec<f64>, Error> {
+        let (len, inner) = (self.embedding_length, self.feed_forward_length);
+        let mut gate = self.linear(layer, "ffn_gate", [inner, len], x)?;
+        let up = self.linear(layer, "ffn_up", [inner, len], x)?;
+        gate.iter_mut().zip(up).for_each(|(g, u)| *g = *g / (1.0 + (-*g).exp()) * u);
+        self.linear(layer, "ffn_down", [len, inner], &gate)
     }
 
-    /// Turns each head by the angles of its position: qwen2 pairs an element with the one half a
-    /// head on, llama with its neighbour.
-    fn rotate(&self, position: usize, x: &mut [f64]) {
-        let factors = self.matrices.get("rope_freqs.weight");
-        let pairs = self.shape.head_len() / 2;
-        for x in x.chunks_mut(2 * pairs) {
-            for i in 0..pairs {
-                let factor = factors.map_or(1.0, |factors| factors.weights[i].into());
-                let exponent = -(i as f64) / pairs as f64;
-                let frequency = f64::from(self.shape.rope_base).powf(exponent) / factor;
+    /// Normalises heads where the model has a norm for them, then turns each by the angles of its
+    /// position; a position has `row` numbers.
+    fn place(&self, layer: usize, norm: &str, row: usize, x: Vec<f64>) -> Result<Vec<f64>, Error> {
+        let norm = format!("blk.{layer}.{norm}.weight");
+        let has_norm = self.gguf.tensor(&norm).is_some();
+        let mut x = if has_norm { self.norm(&norm, self.head_len, x)? } else { x };
+        let frequencies = self.frequencies()?;
+        let pairs = frequencies.len();
+        let magnitude = self.yarn.as_ref().map_or(1.0, |yarn| yarn.magnitude);
+        // The converter of llama's files makes the two of a pair neighbours; the others' does not.
+        let are_neighbours = self.gguf.architecture() == "llama";
+        for (position, x) in x.chunks_exact_mut(row).enumerate() {
+            for (i, frequency) in frequencies.iter().enumerate() {
                 let (sin, cos) = (position as f64 * frequency).sin_cos();
-                let adjacent = self.shape.architecture == "llama";
-                let (a, b) = if adjacent { (2 * i, 2 * i + 1) } else { (i, i + pairs) };
-                (x[a], x[b]) = (x[a] * cos - x[b] * sin, x[a] * sin + x[b] * cos);
+                let (sin, cos) = (magnitude * sin, magnitude * cos);
+                let (a, b) = if are_neighbours { (2 * i, 2 * i + 1) } else { (i, i + pairs) };
+                for x in x.chunks_exact_mut(self.head_len) {
+                    (x[a], x[b]) = (x[a] * cos - x[b] * sin, x[a] * sin + x[b] * cos);
+                }
             }
         }
+        Ok(x)
+    }
+
+    /// The angle of each pair of a head at position 1.
+    fn frequencies(&self) -> Result<Vec<f64>, Error> {
+        let pairs = self.head_len / 2;
+        let factors = self.gguf.tensor("rope_freqs.weight");
+        let factors = factors.map_or(Ok(&[][..]), |factors| factors.vector(pairs))?;
+        let frequency = |i: usize| {
+            let factor = factors.get(i).map_or(1.0, |&factor| f64::from(factor));
+            self.rope_base.powf(-(i as f64) / pairs as f64) / factor
+        };
+        let mut frequencies: Vec<f64> = (0..pairs).map(frequency).collect();
+        let Some(yarn) = &self.yarn else { return Ok(frequencies) };
+        // The pair whose wave fits so often into the context: the formula above, solved for i. Those
+        // that fit 32 times stay, those that fit once or less are slowed down by all of the factor.
+        let pair = |waves: f64| {
+            let wave = yarn.context / waves;
+            (wave / (2.0 * PI)).ln() / self.rope_base.ln() * pairs as f64
+        };
+        let (first, last) = (pair(32.0).floor().max(0.0), pair(1.0).ceil());
+        for (i, frequency) in frequencies.iter_mut().enumerate() {
+            let mix = ((i as f64 - first) / (last - first)).clamp(0.0, 1.0);
+            *frequency = (1.0 - mix) * *frequency + mix * *frequency / yarn.factor;
+        }
+        Ok(frequencies)
     }
 
     /// A part of a layer: its matrix, and its bias if it has one.
-    fn linear(&self, layer: usize, part: &str, x: &[f64]) -> Vec<f64> {
-        let mut y = self.matrices[&format!("blk.{layer}.{part}.weight")].multiply(x);
-        if let Some(bias) = self.matrices.get(&format!("blk.{layer}.{part}.bias")) {
-            y.iter_mut().zip(&bias.weights).for_each(|(y, b)| *y += f64::from(*b));
+    fn linear(
+        &self,
+        layer: usize,
+        part: &str,
+        [rows, len]: [usize; 2],
+        x: &[f64],
+    ) -> Result<Vec<f64>, Error> {
+        let w = self.gguf.matrix(&format!("blk.{layer}.{part}.weight"), rows, len)?;
+        let mut y = self.rounding.multiply(&w, x);
+        if let Some(bias) = self.gguf.tensor(&format!("blk.{layer}.{part}.bias")) {
+            let bias: Vec<f64> = bias.vector(rows)?.iter().map(|&b| b.into()).collect();
+            y.chunks_exact_mut(rows).for_each(|y| add(&bias, y));
         }
-        y
+        Ok(y)
     }
 
-    fn norm(&self, name: &str, x: &[f64]) -> Vec<f64> {
-        let mean = dot(x, x) / x.len() as f64;
-        let scale = 1.0 / (mean + f64::from(self.shape.eps)).sqrt();
-        let weights = &self.matrices[name].weights;
-        x.iter().zip(weights).map(|(x, w)| x * scale * f64::from(*w)).collect()
+    /// `rms_norm` of every `len` numbers.
+    fn norm(&self, name: &str, len: usize, mut x: Vec<f64>) -> Result<Vec<f64>, Error> {
+        let w = self.gguf.vector(name, len)?;
+        for x in x.chunks_exact_mut(len) {
+            let scale = 1.0 / (dot(x, x) / len as f64 + self.eps).sqrt();
+            x.iter_mut().zip(w).for_each(|(x, w)| *x *= scale * f64::from(*w));
+        }
+        Ok(x)
     }
-}
-
-impl Matrix {
-    fn multiply(&self, x: &[f64]) -> Vec<f64> {
-        let x = if self.format.is_float() { x.to_vec() } else { rounded(x, self.format.weights()) };
-        let row = |row: &[f32]| row.iter().zip(&x).map(|(w, x)| f64::from(*w) * x).sum();
-        self.weights.chunks(self.len).map(row).collect()
-    }
-}
-
-/// Activations as 8-bit integers times a scale for each block, as the runtime gives them to matrices
-/// of integers.
-fn rounded(x: &[f64], block: usize) -> Vec<f64> {
-    let mut y = Vec::with_capacity(x.len());
-    for unit in x.chunks(block) {
-        let largest = unit.iter().fold(0.0_f64, |largest, x| largest.max(x.abs())) as f32;
-        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-        let integer = |x: f64| (x as f32 * inverse).round_ties_even();
-        y.extend(unit.iter().map(|&x| f64::from(integer(x)) * f64::from(largest / 127.0)));
-    }
-    y
-}
-
-fn halves(x: &[f64]) -> Vec<f64> {
-    x.iter().map(|&x| f16_to_f32(f32_to_f16(x as f32)).into()).collect()
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-fn add(x: &mut [f64], y: &[f64]) {
-    x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
+fn add(x: &[f64], y: &mut [f64]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
 }

@@ -7,6 +7,7 @@ mod vocabulary;
 
 use crate::build::{Entry, F32, File};
 use dram_quant::{Format, Order};
+use dram_runtime::model::{Architecture, Config, LayerOf, Presence, Yarn};
 
 /// A model: what the file says of it, and its weights.
 #[derive(Clone)]
@@ -18,15 +19,17 @@ pub(crate) struct Tiny {
 #[derive(Clone)]
 pub(crate) struct Shape {
     pub architecture: &'static str,
-    pub context: usize,
+    pub context_length: usize,
     pub embedding_length: usize,
     pub feed_forward_length: usize,
     pub layers: usize,
     pub heads: usize,
     pub kv_heads: usize,
+    pub head_len: usize,
     pub rope_base: f32,
+    pub yarn: Option<Yarn>,
     pub eps: f32,
-    /// Whether the head is the embedding.
+    /// Whether the output matrix is the embedding.
     pub tied: bool,
 }
 
@@ -67,43 +70,86 @@ impl Mix {
     }
 }
 
-/// Qwen2's parts: biases, grouped heads, a head of its own, rope over halves.
+/// Every architecture in a mix.
+pub(crate) fn all(mix: Mix) -> [Tiny; 3] {
+    [qwen2(mix), llama(mix), qwen3(mix)]
+}
+
+/// Qwen2's parts: biases, grouped heads, an output matrix of its own, rope over halves.
 pub(crate) fn qwen2(mix: Mix) -> Tiny {
     let shape = Shape {
         architecture: "qwen2",
-        context: 512,
+        context_length: 512,
         embedding_length: 256,
         feed_forward_length: 512,
         layers: 2,
         heads: 4,
         kv_heads: 2,
+        head_len: 64,
         rope_base: 1e4,
+        yarn: None,
         eps: 1e-4,
         tied: false,
     };
     Tiny::new(shape, mix)
 }
 
-/// Llama 3's parts: four query heads a group, a tied head, rope over adjacent pairs with factors.
+/// Llama 3's parts: four query heads a group, tied matrices, rope over neighbours with factors.
 pub(crate) fn llama(mix: Mix) -> Tiny {
     let shape = Shape {
         architecture: "llama",
-        context: 512,
+        context_length: 512,
         embedding_length: 256,
         feed_forward_length: 768,
         layers: 3,
         heads: 8,
         kv_heads: 2,
+        head_len: 32,
         rope_base: 5e5,
+        yarn: None,
         eps: 3e-5,
         tied: true,
     };
     Tiny::new(shape, mix)
 }
 
+/// Qwen3's parts: norms of queries and keys, heads that together are longer than the embedding,
+/// tied matrices, rope over halves; and YaRN, as in R1-0528-Qwen3-8B.
+pub(crate) fn qwen3(mix: Mix) -> Tiny {
+    let shape = Shape {
+        architecture: "qwen3",
+        context_length: 512,
+        embedding_length: 256,
+        feed_forward_length: 512,
+        layers: 2,
+        heads: 6,
+        kv_heads: 2,
+        head_len: 128,
+        rope_base: 1e6,
+        yarn: Some(Yarn { factor: 4.0, original_context_length: 4096, attn_factor: 0.9 }),
+        eps: 2e-4,
+        tied: true,
+    };
+    Tiny::new(shape, mix)
+}
+
 impl Shape {
-    pub(crate) fn head_len(&self) -> usize {
-        self.embedding_length / self.heads
+    /// What the runtime shall read from the file.
+    fn config(&self) -> Config {
+        Config {
+            architecture: Architecture::named(self.architecture).expect("it is supported"),
+            layers: self.layers,
+            embedding_length: self.embedding_length,
+            heads: self.heads,
+            kv_heads: self.kv_heads,
+            head_len: self.head_len,
+            feed_forward_length: self.feed_forward_length,
+            context_length: self.context_length,
+            rms_norm_eps: self.eps,
+            rope_base: self.rope_base,
+            rope_pairs: self.head_len / 2,
+            yarn: self.yarn,
+        }
     }
 
     pub(crate) fn vocab(&self) -> usize {
@@ -121,55 +167,45 @@ impl Tiny {
         let mut model = Self { shape, tensors: Vec::new() };
         let Shape { embedding_length, layers, tied, .. } = model.shape;
         let vocab = model.shape.vocab();
-        model.matrix(mix, "token_embd.weight".into(), vocab, embedding_length, 0.05);
-        for layer in 0..layers {
-            model.layer(mix, &format!("blk.{layer}."));
+        model.matrix(mix, "token_embd.weight".into(), vocab, embedding_length);
+        if model.shape.architecture == "llama" {
+            model.vector("rope_freqs.weight".into(), model.shape.head_len / 2);
         }
-        model.vector("output_norm.weight".into(), embedding_length, 1.0, 0.2);
+        for layer in 0..layers {
+            model.layer(mix, layer);
+        }
+        model.vector("output_norm.weight".into(), embedding_length);
         if !tied {
-            model.matrix(mix, "output.weight".into(), vocab, embedding_length, 0.2);
+            model.matrix(mix, "output.weight".into(), vocab, embedding_length);
         }
         model
     }
 
-    fn layer(&mut self, mix: Mix, layer: &str) {
-        let Shape { architecture, embedding_length, feed_forward_length, kv_heads, .. } =
-            self.shape;
-        let kv = kv_heads * self.shape.head_len();
-        let name = |part: &str| format!("{layer}{part}");
-        self.vector(name("attn_norm.weight"), embedding_length, 1.0, 0.2);
-        // Queries and keys large enough that attention is far from even.
-        for (part, rows, deviation) in
-            [("q", embedding_length, 0.07), ("k", kv, 0.07), ("v", kv, 0.06)]
-        {
-            self.matrix(
-                mix,
-                name(&format!("attn_{part}.weight")),
-                rows,
-                embedding_length,
-                deviation,
-            );
-            if architecture == "qwen2" {
-                self.vector(name(&format!("attn_{part}.bias")), rows, 0.0, 0.5);
+    /// What the architecture must have.
+    fn layer(&mut self, mix: Mix, layer: usize) {
+        let name = |name: &str| format!("blk.{layer}.{name}");
+        let parts = LayerOf::of(&self.shape.config());
+        let parts = parts.map(
+            |w| (w.name, Some(w.rows), w.len, Presence::Required),
+            |x| (x.name, None, x.len, x.presence),
+        );
+        for (part, rows, len, presence) in parts.into_array() {
+            match rows {
+                Some(rows) => self.matrix(mix, name(part), rows, len),
+                None if presence == Presence::Required => self.vector(name(part), len),
+                None => (),
             }
-        }
-        self.matrix(mix, name("attn_output.weight"), embedding_length, embedding_length, 0.03);
-        self.vector(name("ffn_norm.weight"), embedding_length, 1.0, 0.2);
-        self.matrix(mix, name("ffn_gate.weight"), feed_forward_length, embedding_length, 0.06);
-        self.matrix(mix, name("ffn_up.weight"), feed_forward_length, embedding_length, 0.06);
-        self.matrix(mix, name("ffn_down.weight"), embedding_length, feed_forward_length, 0.03);
-        if architecture == "llama" && layer == "blk.0." {
-            self.vector("rope_freqs.weight".into(), self.shape.head_len() / 2, 4.0, 0.9);
         }
     }
 
-    fn matrix(&mut self, mix: Mix, name: String, rows: usize, len: usize, deviation: f32) {
+    fn matrix(&mut self, mix: Mix, name: String, rows: usize, len: usize) {
         let format = mix.format(&name);
-        let bytes = blocks::random(&name, format, rows * len, deviation);
+        let bytes = blocks::random(&name, format, rows * len, deviation(&name));
         self.tensors.push(Tensor { name, format, rows: Some(rows), len, bytes });
     }
 
-    fn vector(&mut self, name: String, len: usize, mean: f32, deviation: f32) {
+    fn vector(&mut self, name: String, len: usize) {
+        let (mean, deviation) = spread(&name);
         let bytes = blocks::random_floats(&name, len, mean, deviation);
         self.tensors.push(Tensor { name, format: Format::F32, rows: None, len, bytes });
     }
@@ -184,22 +220,62 @@ impl Tiny {
         let key = |name: &str| format!("{}.{name}", shape.architecture);
         let file = File::bare().text("general.architecture", shape.architecture);
         let numbers = [
-            ("context_length", shape.context),
+            ("context_length", shape.context_length),
             ("embedding_length", shape.embedding_length),
             ("block_count", shape.layers),
             ("feed_forward_length", shape.feed_forward_length),
             ("attention.head_count", shape.heads),
             ("attention.head_count_kv", shape.kv_heads),
-            ("rope.dimension_count", shape.head_len()),
         ];
-        let file = numbers.iter().fold(file, |file, (name, n)| file.u32(&key(name), *n as u32));
+        let lengths = if shape.heads * shape.head_len == shape.embedding_length {
+            &["rope.dimension_count"][..]
+        } else {
+            &["attention.key_length", "attention.value_length"]
+        };
+        let lengths = lengths.iter().map(|name| (*name, shape.head_len));
+        let numbers = numbers.into_iter().chain(lengths);
+        let file = numbers.fold(file, |file, (name, n)| file.u32(&key(name), n as u32));
         let file = file.key(key("rope.freq_base"), F32, shape.rope_base.to_le_bytes()).key(
             key("attention.layer_norm_rms_epsilon"),
             F32,
             shape.eps.to_le_bytes(),
         );
+        let file = shape.yarn.iter().fold(file, |file, yarn| yarn_keys(file, yarn, &key));
         let file = vocabulary::write(file, shape.architecture);
         self.tensors.iter().fold(file, |file, tensor| file.entry(tensor.entry())).bytes()
+    }
+}
+
+fn yarn_keys(file: File, yarn: &Yarn, key: &impl Fn(&str) -> String) -> File {
+    let numbers = [("factor", yarn.factor), ("attn_factor", yarn.attn_factor)];
+    let file = file.text(&key("rope.scaling.type"), "yarn");
+    let original = yarn.original_context_length as u32;
+    let file = file.u32(&key("rope.scaling.original_context_length"), original);
+    numbers.iter().fold(file, |file, (name, x)| {
+        file.key(key(&format!("rope.scaling.{name}")), F32, x.to_le_bytes())
+    })
+}
+
+/// The standard deviation of a matrix: queries and keys are large enough that attention is far from
+/// even.
+fn deviation(name: &str) -> f32 {
+    match name.rsplit('.').nth(1).unwrap_or_default() {
+        "token_embd" => 0.05,
+        "attn_q" | "attn_k" => 0.07,
+        "attn_v" | "ffn_gate" | "ffn_up" => 0.06,
+        "attn_output" | "ffn_down" => 0.03,
+        "output" => 0.2,
+        _ => panic!("{name} has no spread"),
+    }
+}
+
+/// The mean and the standard deviation of a vector.
+fn spread(name: &str) -> (f32, f32) {
+    match name {
+        "rope_freqs.weight" => (4.0, 0.9),
+        _ if name.ends_with(".bias") => (0.0, 0.5),
+        _ if name.ends_with("_q_norm.weight") || name.ends_with("_k_norm.weight") => (1.5, 0.4),
+        _ => (1.0, 0.2),
     }
 }
 
