@@ -24,7 +24,7 @@ use weights::Piece;
 /// What the command line asks for.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// r1:1.5b, r1:7b, r1:8b, r1:14b, r1:32b or r1:70b
+    /// r1:1.5b, r1:7b, r1:8b, r1:14b, r1:32b, r1:70b, r1-0528:8b, qwen3:0.6b, qwen3:1.7b or qwen3:4b
     #[arg(value_parser = Shape::named)]
     shape: Shape,
     /// The mix of formats
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 /// Writes the file, with the base's vocabulary if `cargo x fetch` has put it there.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let Arguments { shape, quant, out } = arguments;
-    let path = fetched().join("vocab").join(Vocabulary::file(shape.family));
+    let path = fetched().join("vocab").join(shape.base.file);
     let vocabulary = if path.is_file() {
         Vocabulary::read(shape, &path)?
     } else {
@@ -129,7 +129,8 @@ fn write_pieces<'a>(
 mod tests {
     use super::{Mix, Shape, Vocabulary, write};
     use crate::work::Work;
-    use dram_runtime::text::Vocab;
+    use dram_runtime::model::Config;
+    use dram_runtime::text::{PreTokenizer, Vocab};
     use dram_runtime::{Gguf, Limits, Plan, Session};
     use std::fs;
     use std::path::Path;
@@ -137,14 +138,15 @@ mod tests {
     /// A distill with two short and narrow layers, and all of its vocabulary.
     fn small(name: &str) -> Shape {
         let shape = Shape::named(name).unwrap();
-        Shape {
+        let config = Config {
             layers: 2,
             embedding_length: 256,
             feed_forward_length: 512,
             heads: 2,
             kv_heads: 1,
-            ..shape
-        }
+            ..shape.config
+        };
+        Shape { config, ..shape }
     }
 
     /// What `read` makes of a file that is written and removed again.
@@ -176,8 +178,14 @@ mod tests {
 
     #[test]
     fn files_load_and_give_moderate_logits() {
-        for (name, mix) in [("r1:1.5b", Mix::Q4_K_M), ("r1:7b", Mix::Q4_0), ("r1:8b", Mix::IQ4_NL)]
-        {
+        let files = [
+            ("r1:1.5b", Mix::Q4_K_M),
+            ("r1:7b", Mix::Q4_0),
+            ("r1:8b", Mix::IQ4_NL),
+            ("r1-0528:8b", Mix::Q4_K_M),
+            ("qwen3:0.6b", Mix::Q8_0),
+        ];
+        for (name, mix) in files {
             let shape = small(name);
             let logits = logits(&file(&shape, mix, 2));
             assert_eq!(logits.len(), shape.tokens);
@@ -199,7 +207,7 @@ mod tests {
             bytes += tensor.bytes();
             macs += tensor.dims.iter().product::<usize>();
         }
-        let head = shape.embedding_length * shape.tokens;
+        let head = shape.config.embedding_length * shape.tokens;
         assert_eq!(work, Work { bytes, layers: macs - head, head });
         assert_eq!(work.macs_per_token(1, 1), macs as f64);
     }
@@ -214,6 +222,16 @@ mod tests {
             assert!(vocab.is_r1(), "{name}");
             assert_eq!(vocab.bos_to_add(), vocab.find("<｜begin▁of▁sentence｜>"), "{name}");
         }
+    }
+
+    #[test]
+    fn vocabularies_of_qwen3_begin_no_text() {
+        let file = file(&small("qwen3:0.6b"), Mix::Q8_0, 1);
+        let gguf = Gguf::parse(&file).unwrap();
+        let mut memory = vec![0; Vocab::bytes(&gguf).unwrap()];
+        let vocab = Vocab::new(&gguf, &mut memory).unwrap();
+        assert_eq!((vocab.pre_tokenizer(), vocab.bos_to_add()), (PreTokenizer::Qwen2, None));
+        assert_eq!(vocab.find("<|im_end|>"), Some(151_645));
     }
 
     #[test]

@@ -12,7 +12,18 @@ use std::fs;
 use std::path::Path;
 use synth::{Mix, write_begin};
 
-const SHAPES: [&str; 6] = ["r1:1.5b", "r1:7b", "r1:8b", "r1:14b", "r1:32b", "r1:70b"];
+const SHAPES: [&str; 10] = [
+    "r1:1.5b",
+    "r1:7b",
+    "r1:8b",
+    "r1-0528:8b",
+    "r1:14b",
+    "r1:32b",
+    "r1:70b",
+    "qwen3:0.6b",
+    "qwen3:1.7b",
+    "qwen3:4b",
+];
 const MIXES: [(&str, Mix); 5] = [
     ("Q4_0", Mix::Q4_0),
     ("Q4_K_M", Mix::Q4_K_M),

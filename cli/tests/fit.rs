@@ -251,6 +251,29 @@ fn the_factors_of_a_remote_llama_are_fetched_from_where_they_are() {
 }
 
 #[test]
+fn a_qwen3_of_the_hub_is_told_of() {
+    let path = scratch("qwen3").join("model.gguf");
+    write_begin("r1-0528:8b", Mix::Q4_K_M, &fetched().join("vocab"), &path);
+    let (address, _) = serve(path.clone(), true);
+    let hub = hub(address);
+    let fit = |name: &str| {
+        let args = ["fit", name, "--json", "--board", "raspberry-pi-5"];
+        let output = dram().env("HF_ENDPOINT", &hub).args(args).output().unwrap();
+        serde_json::from_str::<Value>(&printed(output)).unwrap()
+    };
+    let told = fit("hf.co/maker/small-GGUF:Q4_1");
+    assert_eq!(told, fit(path.to_str().unwrap()));
+    // All of the file but the embedding, which has 4.5 bits a weight, and the norms.
+    let read = number(&told, "/prediction/bytes_per_token");
+    let file = fs::metadata(&path).unwrap().len() as f64;
+    let embedding = f64::from(151_936 * 4096) * 4.5 / 8.0;
+    assert!((0.998..1.0).contains(&(read / (file - embedding))), "{told}");
+    let fits: Vec<_> =
+        told["memory"].as_array().unwrap().iter().map(|size| &size["fits"]).collect();
+    assert_eq!(fits, [false, false, false, true, true], "1 to 16 GB: {told}");
+}
+
+#[test]
 fn a_remote_file_that_tells_nothing_is_refused_before_it_is_all_here() {
     let folder = scratch("files");
     let (page, zeros) = (folder.join("page"), folder.join("zeros"));

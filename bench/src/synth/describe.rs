@@ -2,27 +2,37 @@
 
 use super::header::Header;
 use super::mix::Mix;
-use super::shape::{CONTEXT, HEAD_LEN, Shape};
+use super::shape::Shape;
 
 /// Puts the keys of a shape into a header; the vocabulary's are not among them.
 pub(crate) fn describe(shape: &Shape, mix: Mix, header: &mut Header) {
-    let architecture = shape.family.architecture();
-    header.text("general.architecture", architecture);
+    let config = &shape.config;
+    let key = |name: &str| format!("{}.{name}", config.architecture.name);
+    header.text("general.architecture", config.architecture.name);
     header.text("general.name", &format!("random weights in the shape of {}", shape.name));
     header.u32("general.file_type", mix.file_type());
     header.u32("general.quantization_version", 2);
     let numbers = [
-        ("block_count", shape.layers as u32),
-        ("context_length", CONTEXT),
-        ("embedding_length", shape.embedding_length as u32),
-        ("feed_forward_length", shape.feed_forward_length as u32),
-        ("attention.head_count", shape.heads as u32),
-        ("attention.head_count_kv", shape.kv_heads as u32),
-        ("rope.dimension_count", HEAD_LEN as u32),
+        ("block_count", config.layers),
+        ("context_length", config.context_length),
+        ("embedding_length", config.embedding_length),
+        ("feed_forward_length", config.feed_forward_length),
+        ("attention.head_count", config.heads),
+        ("attention.head_count_kv", config.kv_heads),
+        ("attention.key_length", config.head_len),
+        ("attention.value_length", config.head_len),
+        ("rope.dimension_count", 2 * config.rope_pairs),
     ];
-    for (key, number) in numbers {
-        header.u32(&format!("{architecture}.{key}"), number);
+    for (name, number) in numbers {
+        header.u32(&key(name), number as u32);
     }
-    header.f32(&format!("{architecture}.rope.freq_base"), shape.rope_base);
-    header.f32(&format!("{architecture}.attention.layer_norm_rms_epsilon"), shape.eps);
+    header.f32(&key("rope.freq_base"), config.rope_base);
+    header.f32(&key("attention.layer_norm_rms_epsilon"), config.rms_norm_eps);
+    if let Some(yarn) = &config.yarn {
+        header.text(&key("rope.scaling.type"), "yarn");
+        header.f32(&key("rope.scaling.factor"), yarn.factor);
+        header
+            .u32(&key("rope.scaling.original_context_length"), yarn.original_context_length as u32);
+        header.f32(&key("rope.scaling.attn_factor"), yarn.attn_factor);
+    }
 }

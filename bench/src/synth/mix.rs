@@ -62,20 +62,20 @@ impl Mix {
     }
 
     fn format(self, shape: &Shape, part: Part) -> Format {
-        let grouped = shape.heads / shape.kv_heads >= 4;
+        let (layers, grouped) = (shape.config.layers, shape.config.group() >= 4);
         match (self, part) {
             (_, Part::Vector) => Format::F32,
             (Self::Q8_0, _) => Format::Q8_0,
             (_, Part::Head) => Format::Q6_K,
             (Self::Q4_K_M | Self::Q5_K_M, Part::AttnV(i) | Part::FfnDown(i))
-                if wants_more_bits(i, shape.layers) =>
+                if wants_more_bits(i, layers) =>
             {
                 Format::Q6_K
             }
             // Only the 70B has 80 layers; llama.cpp knows it by that.
-            (Self::Q4_K_M, Part::AttnV(_)) if shape.layers == 80 => Format::Q5_K,
+            (Self::Q4_K_M, Part::AttnV(_)) if layers == 80 => Format::Q5_K,
             (Self::IQ4_NL, Part::AttnV(_)) if grouped => Format::Q5_K,
-            (Self::IQ4_NL, Part::FfnDown(i)) if i < shape.layers / 8 => Format::Q5_K,
+            (Self::IQ4_NL, Part::FfnDown(i)) if i < layers / 8 => Format::Q5_K,
             _ => self.base(),
         }
     }

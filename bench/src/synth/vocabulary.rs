@@ -1,7 +1,7 @@
-//! The vocabulary of a distill: that of its base with R1's marks, or a stand-in.
+//! The vocabulary of a model: that of its base with marks, or a stand-in.
 
 use super::header::Header;
-use super::shape::{Family, Shape};
+use super::shape::Shape;
 use dram_runtime::model::{Gguf, Map};
 use std::error::Error;
 use std::path::Path;
@@ -14,42 +14,81 @@ const UNUSED: i32 = 5;
 
 /// A vocabulary of as many tokens as the shape has rows.
 pub(crate) struct Vocabulary {
-    family: Family,
+    base: &'static Base,
     tokens: Vec<Vec<u8>>,
     kinds: Vec<i32>,
     merges: Vec<Vec<u8>>,
 }
 
-/// Texts that R1 writes over tokens of its base.
-const QWEN2_MARKS: [(usize, &str, i32); 9] = [
-    (151_643, "<｜end▁of▁sentence｜>", CONTROL),
-    (151_644, "<｜User｜>", CONTROL),
-    (151_645, "<｜Assistant｜>", CONTROL),
-    (151_646, "<｜begin▁of▁sentence｜>", CONTROL),
-    (151_647, "<|EOT|>", CONTROL),
-    (151_648, "<think>", USER_DEFINED),
-    (151_649, "</think>", USER_DEFINED),
-    (151_657, "<tool_call>", USER_DEFINED),
-    (151_658, "</tool_call>", USER_DEFINED),
-];
-const LLAMA_MARKS: [(usize, &str, i32); 6] = [
-    (128_000, "<｜begin▁of▁sentence｜>", CONTROL),
-    (128_001, "<｜end▁of▁sentence｜>", CONTROL),
-    (128_011, "<｜User｜>", CONTROL),
-    (128_012, "<｜Assistant｜>", CONTROL),
-    (128_013, "<think>", USER_DEFINED),
-    (128_014, "</think>", USER_DEFINED),
-];
+/// What the vocabularies of a family of models have in common.
+#[derive(Debug)]
+pub(crate) struct Base {
+    /// The file that holds it without marks.
+    pub file: &'static str,
+    pre: &'static str,
+    /// Texts over tokens of the file.
+    marks: &'static [(usize, &'static str, i32)],
+    begin: u32,
+    end: u32,
+    begins_texts: bool,
+}
+
+/// Qwen2's, as R1's distills have it.
+pub(crate) static R1_QWEN2: Base = Base {
+    file: "ggml-vocab-qwen2.gguf",
+    pre: "deepseek-r1-qwen",
+    marks: &[
+        (151_643, "<｜end▁of▁sentence｜>", CONTROL),
+        (151_644, "<｜User｜>", CONTROL),
+        (151_645, "<｜Assistant｜>", CONTROL),
+        (151_646, "<｜begin▁of▁sentence｜>", CONTROL),
+        (151_647, "<|EOT|>", CONTROL),
+        (151_648, "<think>", USER_DEFINED),
+        (151_649, "</think>", USER_DEFINED),
+        (151_657, "<tool_call>", USER_DEFINED),
+        (151_658, "</tool_call>", USER_DEFINED),
+    ],
+    begin: 151_646,
+    end: 151_643,
+    begins_texts: true,
+};
+
+/// Llama 3's, as R1's distills have it.
+pub(crate) static R1_LLAMA: Base = Base {
+    file: "ggml-vocab-llama-bpe.gguf",
+    pre: "llama-bpe",
+    marks: &[
+        (128_000, "<｜begin▁of▁sentence｜>", CONTROL),
+        (128_001, "<｜end▁of▁sentence｜>", CONTROL),
+        (128_011, "<｜User｜>", CONTROL),
+        (128_012, "<｜Assistant｜>", CONTROL),
+        (128_013, "<think>", USER_DEFINED),
+        (128_014, "</think>", USER_DEFINED),
+    ],
+    begin: 128_000,
+    end: 128_001,
+    begins_texts: true,
+};
+
+/// Qwen3's. R1-0528 renames some marks, on which no size and no speed depends.
+pub(crate) static QWEN3: Base = Base {
+    file: "ggml-vocab-qwen2.gguf",
+    pre: "qwen2",
+    marks: &[
+        (151_643, "<|endoftext|>", CONTROL),
+        (151_644, "<|im_start|>", CONTROL),
+        (151_645, "<|im_end|>", CONTROL),
+        (151_657, "<tool_call>", USER_DEFINED),
+        (151_658, "</tool_call>", USER_DEFINED),
+        (151_667, "<think>", USER_DEFINED),
+        (151_668, "</think>", USER_DEFINED),
+    ],
+    begin: 151_643,
+    end: 151_645,
+    begins_texts: false,
+};
 
 impl Vocabulary {
-    /// The name of the file that holds the vocabulary of the base.
-    pub(crate) const fn file(family: Family) -> &'static str {
-        match family {
-            Family::Qwen2 => "ggml-vocab-qwen2.gguf",
-            Family::Llama => "ggml-vocab-llama-bpe.gguf",
-        }
-    }
-
     /// The base's vocabulary, from a file.
     ///
     /// # Errors
@@ -66,27 +105,23 @@ impl Vocabulary {
         let kinds = list("tokenizer.ggml.token_type")?.values();
         let kinds = kinds.map(|kind| kind.unsigned().map_or(NORMAL, |kind| kind as i32));
         let (tokens, merges) = (texts("tokenizer.ggml.tokens")?, texts("tokenizer.ggml.merges")?);
-        Ok(Self { family: shape.family, tokens, kinds: kinds.collect(), merges }.fitted(shape))
+        Ok(Self { base: shape.base, tokens, kinds: kinds.collect(), merges }.fitted(shape))
     }
 
     /// The bytes, and nothing else that means anything.
     pub(crate) fn stand_in(shape: &Shape) -> Self {
         let tokens: Vec<_> = (0..=255).map(|byte| letter(byte).to_string().into_bytes()).collect();
         let kinds = vec![NORMAL; tokens.len()];
-        Self { family: shape.family, tokens, kinds, merges: Vec::new() }.fitted(shape)
+        Self { base: shape.base, tokens, kinds, merges: Vec::new() }.fitted(shape)
     }
 
-    /// With R1's marks, and unused rows up to the number of the shape.
+    /// With the marks, and unused rows up to the number of the shape.
     fn fitted(mut self, shape: &Shape) -> Self {
-        let marks: &[_] = match self.family {
-            Family::Qwen2 => &QWEN2_MARKS,
-            Family::Llama => &LLAMA_MARKS,
-        };
         let missing = self.tokens.len()..shape.tokens;
         self.tokens.extend(missing.map(|id| format!("[PAD{id}]").into_bytes()));
         self.tokens.truncate(shape.tokens);
         self.kinds.resize(shape.tokens, UNUSED);
-        for &(id, text, kind) in marks {
+        for &(id, text, kind) in self.base.marks {
             (self.tokens[id], self.kinds[id]) = (text.into(), kind);
         }
         self
@@ -94,10 +129,7 @@ impl Vocabulary {
 
     /// Adds what a file says of its vocabulary.
     pub(crate) fn write(&self, header: &mut Header) {
-        let (pre, begin, end) = match self.family {
-            Family::Qwen2 => ("deepseek-r1-qwen", 151_646, 151_643),
-            Family::Llama => ("llama-bpe", 128_000, 128_001),
-        };
+        let Base { pre, begin, end, begins_texts, .. } = *self.base;
         header.text("tokenizer.ggml.model", "gpt2");
         header.text("tokenizer.ggml.pre", pre);
         header.texts("tokenizer.ggml.tokens", &self.tokens);
@@ -105,7 +137,7 @@ impl Vocabulary {
         header.texts("tokenizer.ggml.merges", &self.merges);
         header.u32("tokenizer.ggml.bos_token_id", begin);
         header.u32("tokenizer.ggml.eos_token_id", end);
-        header.bool("tokenizer.ggml.add_bos_token", true);
+        header.bool("tokenizer.ggml.add_bos_token", begins_texts);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The begin of model files in the shapes of R1's distills, as `bench` writes them, and a hole
+//! The beginning of model files in the shapes that `bench` writes, and a hole
 //! where the weights would be, except for rotary factors, which say what a model is.
 #![allow(unreachable_pub, dead_code, reason = "each test takes what it needs")]
 
@@ -32,7 +32,7 @@ pub(crate) fn write_begin(shape: &str, mix: Mix, vocabularies: &Path, path: &Pat
     let tensors = mix.tensors(&shape);
     let mut header = Header::default();
     describe::describe(&shape, mix, &mut header);
-    let vocabulary = vocabularies.join(Vocabulary::file(shape.family));
+    let vocabulary = vocabularies.join(shape.base.file);
     Vocabulary::read(&shape, &vocabulary).unwrap().write(&mut header);
     let header = header.bytes(&tensors);
     let data: usize = tensors.iter().map(|t| t.bytes().next_multiple_of(ALIGNMENT)).sum();
