@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut slots = vec![None; Plan::layers_in(&gguf)?];
     let plan = Plan::new(&gguf, &mut slots)?;
     let limits = Limits { context: 512, logits: 256, threads: 2, ..Limits::default() };
-    let mut memory = vec![0; plan.bytes(&limits)?];
+    let mut memory = vec![0; Session::bytes(&plan, &limits)?];
     let mut session = Session::new(&plan, dram_targets::best(), limits, &mut memory)?;
     let reference = Reference::new(&gguf, limits.threads)?;
     let (mut ours, mut plain) = (Distance::default(), Distance::default());

@@ -57,7 +57,7 @@ fn divergence(
     let plan = Plan::new(gguf, &mut slots)?;
     let limits =
         Limits { context: WINDOW, batch: BATCH, logits: BATCH, threads, ..Limits::default() };
-    let mut memory = vec![0; plan.bytes(&limits)?];
+    let mut memory = vec![0; Session::bytes(&plan, &limits)?];
     let mut session = Session::new(&plan, dram_targets::best(), limits, &mut memory)?;
     let reference = Reference::new(gguf, threads)?;
     let mut divergence = Divergence::default();

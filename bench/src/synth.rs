@@ -169,7 +169,7 @@ mod tests {
         let mut slots = [None; 2];
         let plan = Plan::new(&gguf, &mut slots).unwrap();
         let limits = Limits { context: 64, ..Limits::default() };
-        let mut memory = vec![0; plan.bytes(&limits).unwrap()];
+        let mut memory = vec![0; Session::bytes(&plan, &limits).unwrap()];
         let mut session = Session::new(&plan, dram_targets::best(), limits, &mut memory).unwrap();
         let sequence = session.open().unwrap();
         session.prompt(sequence, &[72, 105]).unwrap();

@@ -8,9 +8,9 @@ use crate::error::{EngineError, Outcome};
 use crate::load::{about, with_gguf};
 use crate::options::LoadOptions;
 use dram_boards::Board;
-use dram_runtime::Limits;
 use dram_runtime::model::{Gguf, Plan};
 use dram_runtime::text::Vocab;
+use dram_runtime::{Limits, Session};
 use std::path::Path;
 
 /// The program itself, its stacks and its threads.
@@ -94,7 +94,7 @@ impl Needs<'_> {
     ///
     /// If no machine could address it.
     pub fn bytes(&self, context: usize) -> Outcome<usize> {
-        let session = self.plan.bytes(&Limits { context, ..self.limits })?;
+        let session = Session::bytes(self.plan, &Limits { context, ..self.limits })?;
         Ok(self.fixed_bytes.saturating_add(session).saturating_add(PROGRAM_BYTES))
     }
 

@@ -131,7 +131,7 @@ impl Loading<'_> {
         let about = about(self.path);
         let mut slots = vec![None; Plan::layers_in(header).map_err(&about)?];
         let plan = Plan::new(header, &mut slots).map_err(&about)?;
-        let session = plan.bytes(&self.limits(&plan)).map_err(&about)?;
+        let session = Session::bytes(&plan, &self.limits(&plan)).map_err(&about)?;
         let remedy =
             "take a smaller --ctx, --kv q8_0 or a smaller model, as `dram fit` tells, or --force";
         let needed = weights_bytes.saturating_add(session);
@@ -195,12 +195,12 @@ impl Loading<'_> {
         let mut slots = vec![None; Plan::layers_in(gguf).map_err(about(self.path))?];
         let plan = Plan::new(gguf, &mut slots).map_err(about(self.path))?;
         let limits = self.limits(&plan);
-        let session_bytes = plan.bytes(&limits).map_err(EngineError::from)?;
+        let session_bytes = Session::bytes(&plan, &limits).map_err(EngineError::from)?;
         let remedy = "take a smaller --ctx, or --kv q8_0";
         check_room(self.host, "a session", session_bytes, remedy)?;
         let mut memory = Room::new("a session", session_bytes).map_err(EngineError::from)?;
         let is_arranged = place == Place::Arranged;
-        let tile_bytes = if is_arranged { plan.tile_bytes() } else { Ok(0) };
+        let tile_bytes = if is_arranged { Tiling::bytes(&plan) } else { Ok(0) };
         let tile_bytes = tile_bytes.map_err(EngineError::from)?;
         let mut room = Room::new("the model in tiles", tile_bytes).map_err(EngineError::from)?;
         let mut layers = vec![None; plan.config.layers];

@@ -21,7 +21,7 @@
 //! let mut slots = vec![None; Plan::layers_in(&gguf)?];
 //! let plan = Plan::new(&gguf, &mut slots)?; // what the model is
 //! let limits = Limits::default();
-//! let mut memory = vec![0; plan.bytes(&limits)?]; // everything the session will use
+//! let mut memory = vec![0; Session::bytes(&plan, &limits)?]; // everything the session will use
 //! let mut session = Session::new(&plan, dram_targets::best(), limits, &mut memory)?;
 //! let sequence = session.open()?;
 //! session.prompt(sequence, &[1, 2, 3])?;

@@ -8,6 +8,7 @@ mod pool;
 mod state;
 mod tiling;
 
+pub use dram_targets::PAGE;
 pub use limits::{KvFormat, Limits};
 pub use pages::Sequence;
 pub use tiling::Tiling;
@@ -34,6 +35,15 @@ pub struct Column {
     pub wants_logits: bool,
 }
 
+/// Threads that compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Threads {
+    /// In passes of at most 8 columns, which are bound by memory.
+    pub few: usize,
+    /// In passes of more columns, which are bound by arithmetic.
+    pub many: usize,
+}
+
 /// Sequences of tokens and what the model makes of them.
 ///
 /// Everything lives in the memory that the caller brings: after [`Self::new`] nothing allocates.
@@ -43,15 +53,14 @@ pub struct Session<'a> {
     plan: &'a Plan<'a>,
     kernels: &'static Kernels,
     limits: Limits,
-    /// Threads that compute in short passes, and in long ones.
-    threads: [usize; 2],
+    threads: Threads,
     pool: Pool,
     pages: Pages<'a>,
     state: State<'a>,
     workers: [Worker<'a>; MAX_THREADS],
     tiled: Option<Tiled<'a>>,
     /// Columns of the last pass that have logits.
-    rows: usize,
+    answered: usize,
 }
 
 impl core::fmt::Debug for Session<'_> {
@@ -60,19 +69,6 @@ impl core::fmt::Debug for Session<'_> {
             .field("kernels", self.kernels)
             .field("limits", &self.limits)
             .finish()
-    }
-}
-
-impl<'a> Plan<'a> {
-    /// Bytes of everything that a session with these limits uses, beside the weights.
-    ///
-    /// # Errors
-    ///
-    /// As [`Limits::fit`]; [`Error::NoRoom`] if no machine could address it.
-    pub fn bytes(&self, limits: &Limits) -> Result<usize, Error> {
-        let mut arena = Arena::measuring("a session");
-        carve(self, &limits.fit(&self.config)?, &mut arena)?;
-        Ok(arena.bytes())
     }
 }
 
@@ -89,11 +85,22 @@ fn carve<'a>(plan: &Plan<'_>, limits: &Limits, arena: &mut Arena<'a>) -> Result<
 }
 
 impl<'a> Session<'a> {
-    /// Starts a session, and its threads, in `memory` of at least [`Plan::bytes`].
+    /// Bytes of everything that a session with these limits uses, beside the weights.
     ///
     /// # Errors
     ///
-    /// As [`Plan::bytes`]; [`Error::NoRoom`] if `memory` is too small.
+    /// As [`Limits::fit`]; [`Error::NoRoom`] if no machine could address it.
+    pub fn bytes(plan: &Plan<'_>, limits: &Limits) -> Result<usize, Error> {
+        let mut arena = Arena::measuring("a session");
+        carve(plan, &limits.fit(&plan.config)?, &mut arena)?;
+        Ok(arena.bytes())
+    }
+
+    /// Starts a session, and its threads, in `memory` of at least [`Self::bytes`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::bytes`]; [`Error::NoRoom`] if `memory` is too small.
     pub fn new(
         plan: &'a Plan<'a>,
         kernels: &'static Kernels,
@@ -101,22 +108,12 @@ impl<'a> Session<'a> {
         memory: &'a mut [u8],
     ) -> Result<Self, Error> {
         let limits = limits.fit(&plan.config)?;
-        let mut arena = Arena::new("a session", memory, plan.bytes(&limits)?)?;
+        let mut arena = Arena::new("a session", memory, Self::bytes(plan, &limits)?)?;
         let (pages, state, workers) = carve(plan, &limits, &mut arena)?;
         let pool = Pool::new(limits.threads);
-        let threads = [limits.threads; 2];
-        Ok(Self {
-            plan,
-            kernels,
-            limits,
-            threads,
-            pool,
-            pages,
-            state,
-            workers,
-            tiled: None,
-            rows: 0,
-        })
+        let threads = Threads { few: limits.threads, many: limits.threads };
+        let (tiled, answered) = (None, 0);
+        Ok(Self { plan, kernels, limits, threads, pool, pages, state, workers, tiled, answered })
     }
 
     /// The model.
@@ -134,17 +131,37 @@ impl<'a> Session<'a> {
         self.kernels
     }
 
-    /// From the next pass on, computes with `decode` threads where a pass has at most 8 columns,
-    /// which is bound by memory, and with `prefill` threads where it has more, which is bound by
-    /// arithmetic: at least one, at most those of the limits. The others sleep meanwhile.
-    pub fn set_threads(&mut self, decode: usize, prefill: usize) {
-        self.threads = [decode, prefill].map(|threads| threads.clamp(1, self.limits.threads));
+    /// From the next pass on, computes with `few` threads where a pass has at most 8 columns, and
+    /// with `many` where it has more: at least one, at most those of the limits. The others sleep
+    /// meanwhile.
+    pub fn set_threads(&mut self, few: usize, many: usize) {
+        let [few, many] = [few, many].map(|threads| threads.clamp(1, self.limits.threads));
+        self.threads = Threads { few, many };
     }
 
-    /// The threads that compute now, to decode and to read a prompt, as [`Self::set_threads`] has
-    /// them; those of the limits at first.
-    pub const fn threads(&self) -> [usize; 2] {
+    /// The threads that compute now, as [`Self::set_threads`] has them; those of the limits at first.
+    pub const fn threads(&self) -> Threads {
         self.threads
+    }
+
+    /// Pages that sequences share, [`PAGE`] positions each.
+    pub const fn pages(&self) -> usize {
+        self.limits.pages
+    }
+
+    /// Pages that no sequence has.
+    pub const fn free_pages(&self) -> usize {
+        self.pages.free()
+    }
+
+    /// Pages that so many more tokens of `sequence` would take, the copy of its last page included
+    /// where that is shared. What several sequences take in one pass is never more than the sum.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionFault::Closed`] if it is not open.
+    pub fn pages_for(&self, sequence: Sequence, tokens: usize) -> Result<usize, Error> {
+        self.pages.needed(sequence, tokens)
     }
 
     /// Opens an empty sequence.
@@ -156,38 +173,23 @@ impl<'a> Session<'a> {
         self.pages.open()
     }
 
-    /// Opens a sequence that has the whole past of `sequence`, and shares its memory until one
-    /// of them goes on.
+    /// Opens a sequence that has the whole past of `sequence`, as [`Self::fork_at`] its end.
     ///
     /// # Errors
     ///
-    /// [`SessionFault::Sequences`] if all are open, [`SessionFault::Closed`] if `sequence` is not.
+    /// As [`Self::fork_at`].
     pub fn fork(&mut self, sequence: Sequence) -> Result<Sequence, Error> {
         self.pages.fork(sequence, usize::MAX)
     }
 
-    /// Opens a sequence that has the first `position` tokens of `sequence`, or all if it has fewer,
-    /// and shares their memory: whole pages for good, the last one until one of them goes on.
+    /// Opens a sequence that has the past of `sequence` before `position`, all of it if that is
+    /// shorter, and shares its pages; the last of them until one of both goes on in it.
     ///
     /// # Errors
     ///
-    /// As [`Self::fork`].
+    /// [`SessionFault::Sequences`] if all are open, [`SessionFault::Closed`] if `sequence` is not.
     pub fn fork_at(&mut self, sequence: Sequence, position: usize) -> Result<Sequence, Error> {
         self.pages.fork(sequence, position)
-    }
-
-    /// Pages of keys and values that no sequence uses.
-    pub fn free_pages(&self) -> usize {
-        self.pages.free()
-    }
-
-    /// Pages that `sequence` may take when it is given so many more tokens.
-    ///
-    /// # Errors
-    ///
-    /// [`SessionFault::Closed`] if it is not open.
-    pub fn pages_for(&self, sequence: Sequence, tokens: usize) -> Result<usize, Error> {
-        self.pages.needed(sequence, tokens)
     }
 
     /// Forgets the tokens of `sequence` from `position` on.
@@ -218,128 +220,134 @@ impl<'a> Session<'a> {
     }
 
     /// Advances sequences by one token a column, each at its sequence's next position; columns of
-    /// one sequence are in order and side by side. No columns are a pass that does nothing.
+    /// one sequence are in order. No columns are a pass that does nothing.
     ///
-    /// `stop` is asked between layers: once it is true, the pass ends within the time of two layers.
+    /// `stop` is asked between layers. Once it is set, the pass ends within two layers.
     ///
     /// # Errors
     ///
-    /// [`SessionFault::Stopped`] if it was stopped; [`SessionFault::Column`] if a column's token does
-    /// not exist or its sequence is closed or full; [`SessionFault::Pages`] if too few are free;
-    /// [`SessionFault::Batch`] or [`SessionFault::Logits`] if there are more columns than the limits
-    /// allow. Then every sequence is as before.
+    /// A [`SessionFault`] if there are more columns than the limits allow, a token does not exist, a
+    /// sequence is closed or full, pages are too few, or the pass was stopped. Then all sequences
+    /// are as they were, and there are no logits.
     pub fn forward(&mut self, columns: &[Column], stop: &AtomicBool) -> Result<(), Error> {
-        self.rows = 0;
-        if columns.is_empty() {
-            return Ok(());
-        }
-        self.check(columns)?;
-        self.reserve(columns)?;
-        self.pool.keep(self.threads[usize::from(columns.len() > EIGHT)]);
-        self.arrange_some();
-        self.embed(columns);
-        for layer in 0..self.plan.config.layers {
-            if stop.load(Ordering::Relaxed) {
-                self.take_back(columns);
-                return Err(SessionFault::Stopped.into());
-            }
-            self.attend(layer, columns.len());
-            self.feed_forward(layer, columns.len());
-        }
-        self.rows = self.compute_logits(columns);
-        Ok(())
+        self.run(columns.len(), |i| columns[i], stop)
     }
 
-    /// Advances one sequence by tokens, as many to a pass as the limits allow, and computes the
-    /// logits after the last.
+    fn run(
+        &mut self,
+        count: usize,
+        column: impl Fn(usize) -> Column,
+        stop: &AtomicBool,
+    ) -> Result<(), Error> {
+        self.answered = 0;
+        self.check(count, &column)?;
+        for i in 0..count {
+            self.state.sequences[i] = column(i).sequence.0;
+        }
+        self.pages.begin(&self.state.sequences[..count], &mut self.state.positions[..count])?;
+        let result = self.compute(count, column, stop);
+        let (sequences, positions) = (&self.state.sequences[..count], &*self.state.positions);
+        match result {
+            Ok(answered) => {
+                self.pages.commit(sequences);
+                self.answered = answered;
+                Ok(())
+            }
+            Err(fault) => {
+                self.pages.cancel(sequences, positions);
+                Err(fault.into())
+            }
+        }
+    }
+
+    /// Computes a pass that has its positions, and returns how many columns have logits.
+    fn compute(
+        &mut self,
+        count: usize,
+        column: impl Fn(usize) -> Column,
+        stop: &AtomicBool,
+    ) -> Result<usize, SessionFault> {
+        let go_on = || match stop.load(Ordering::Relaxed) {
+            true => Err(SessionFault::Stopped),
+            false => Ok(()),
+        };
+        if count == 0 {
+            return Ok(0);
+        }
+        go_on()?;
+        self.pool.keep(if count > EIGHT { self.threads.many } else { self.threads.few });
+        self.arrange_some();
+        self.embed(count, &column);
+        for layer in 0..self.plan.config.layers {
+            go_on()?;
+            self.attend(layer, count);
+            self.feed_forward(layer, count);
+        }
+        go_on()?;
+        Ok(self.compute_logits(count, &column))
+    }
+
+    /// Advances one sequence by tokens, in passes as long as the limits allow, and computes the logits
+    /// after the last; no tokens are a pass that does nothing. It cannot be stopped: whoever must be
+    /// heard meanwhile calls [`Self::forward`].
     ///
     /// # Errors
     ///
-    /// As [`Self::forward`]; [`SessionFault::Prompt`] if the context has no room for all of them,
-    /// in which case the sequence has not changed.
+    /// As [`Self::forward`]; [`SessionFault::Prompt`] if the context has no room for all of them. The
+    /// sequence is as it was.
     pub fn prompt(&mut self, sequence: Sequence, tokens: &[u32]) -> Result<(), Error> {
-        const CHUNK: usize = 1024;
-        let left = self.limits.context - self.position(sequence)?;
-        if tokens.len() > left {
-            return Err(SessionFault::Prompt { tokens: tokens.len(), left }.into());
+        self.answered = 0;
+        let start = self.position(sequence)?;
+        let (count, left) = (tokens.len(), self.limits.context - start);
+        if count > left {
+            return Err(SessionFault::Prompt { tokens: count, left }.into());
         }
-        let never = AtomicBool::new(false);
-        let mut columns = [Column { sequence, token: 0, wants_logits: false }; CHUNK];
-        let mut left = tokens.len();
-        for tokens in tokens.chunks(self.limits.batch.min(CHUNK)) {
-            left -= tokens.len();
-            for (column, token) in columns.iter_mut().zip(tokens) {
-                column.token = *token;
-            }
-            columns[tokens.len() - 1].wants_logits = left == 0;
-            self.forward(&columns[..tokens.len()], &never)?;
-        }
-        Ok(())
-    }
-
-    /// The logits of the `i`-th column of the last [`Self::forward`] that asked for them, one a
-    /// token.
-    ///
-    /// # Panics
-    ///
-    /// If fewer columns than `i + 1` asked in the last pass.
-    pub fn logits(&self, i: usize) -> &[f32] {
-        assert!(i < self.rows, "{} columns of the last pass have logits, not {}", self.rows, i + 1);
-        let tokens = self.plan.tokens();
-        &self.state.logits[i * tokens..][..tokens]
-    }
-
-    fn check(&self, columns: &[Column]) -> Result<(), Error> {
-        let (most, tokens) = (self.limits.batch, self.plan.tokens());
-        if columns.len() > most {
-            return Err(SessionFault::Batch { columns: columns.len(), most }.into());
-        }
-        if columns.iter().filter(|column| column.wants_logits).count() > self.limits.logits {
-            return Err(SessionFault::Logits { most: self.limits.logits }.into());
-        }
-        let unknown = columns.iter().enumerate().find(|(_, c)| c.token as usize >= tokens);
-        unknown.map_or(Ok(()), |(column, Column { token, .. })| {
-            let fault = ColumnFault::Token { token: *token, tokens };
-            Err(SessionFault::Column { column, fault }.into())
-        })
-    }
-
-    /// Gives every column its position and a page for it, or leaves all sequences as they were.
-    fn reserve(&mut self, columns: &[Column]) -> Result<(), Error> {
-        let mut needed = 0;
-        for (i, column) in columns.iter().enumerate() {
-            let is_first = i == 0 || columns[i - 1].sequence != column.sequence;
-            match self.pages.reserve(column.sequence, is_first, &mut needed) {
-                Ok(position) => self.state.positions[i] = position as u32,
-                Err(fault) => {
-                    self.unreserve(&columns[..i]);
-                    return Err(SessionFault::Column { column: i, fault }.into());
-                }
-            }
-            self.state.sequences[i] = column.sequence.0;
-        }
-        self.unreserve(columns);
-        let free = self.pages.free();
+        let (needed, free) = (self.pages_for(sequence, count)?, self.free_pages());
         if needed > free {
             return Err(SessionFault::Pages { needed, free }.into());
         }
-        for (column, position) in columns.iter().zip(&*self.state.positions) {
-            self.pages.extend(column.sequence, *position as usize);
+        let (batch, never) = (self.limits.batch, AtomicBool::new(false));
+        for first in (0..count).step_by(batch) {
+            let column = |i| Column {
+                sequence,
+                token: tokens[first + i],
+                wants_logits: first + i + 1 == count,
+            };
+            if let Err(error) = self.run(batch.min(count - first), column, &never) {
+                self.rewind(sequence, start)?;
+                return Err(error);
+            }
         }
         Ok(())
     }
 
-    fn unreserve(&mut self, columns: &[Column]) {
-        for (column, position) in columns.iter().zip(&self.state.positions[..columns.len()]).rev() {
-            self.pages.unreserve(column.sequence, *position as usize);
-        }
+    /// The logits of the `i`-th column of the last pass that asked for them, one a token.
+    ///
+    /// # Panics
+    ///
+    /// If the last pass has not computed them: fewer than `i + 1` columns asked, or it was refused or
+    /// stopped.
+    pub fn logits(&self, i: usize) -> &[f32] {
+        let (answered, tokens) = (self.answered, self.plan.tokens());
+        assert!(i < answered, "logits {i} of a pass that has computed {answered}");
+        &self.state.logits[i * tokens..][..tokens]
     }
 
-    /// Rewinds all sequences of a pass to where they were before it.
-    fn take_back(&mut self, columns: &[Column]) {
-        for (column, position) in columns.iter().zip(&self.state.positions[..columns.len()]).rev() {
-            let rewound = self.pages.rewind(column.sequence, *position as usize);
-            rewound.expect("the pass has found it open");
+    fn check(&self, count: usize, column: impl Fn(usize) -> Column) -> Result<(), Error> {
+        let (most, tokens) = (self.limits.batch, self.plan.tokens());
+        if count > most {
+            return Err(SessionFault::Batch { columns: count, most }.into());
         }
+        if (0..count).filter(|i| column(*i).wants_logits).count() > self.limits.logits {
+            return Err(SessionFault::Logits { most: self.limits.logits }.into());
+        }
+        for i in 0..count {
+            let token = column(i).token;
+            if token as usize >= tokens {
+                let fault = ColumnFault::Token { token, tokens };
+                return Err(SessionFault::Column { column: i, fault }.into());
+            }
+        }
+        Ok(())
     }
 }

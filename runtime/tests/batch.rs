@@ -79,7 +79,7 @@ fn with_batch(limits: Limits, f: impl FnOnce(&mut Session<'_>, &Vocab<'_>, &mut 
     let gguf = Gguf::parse(&file).unwrap();
     let mut slots = vec![None; Plan::layers_in(&gguf).unwrap()];
     let plan = Plan::new(&gguf, &mut slots).unwrap();
-    let mut memory = vec![0; plan.bytes(&limits).unwrap()];
+    let mut memory = vec![0; Session::bytes(&plan, &limits).unwrap()];
     let mut session = Session::new(&plan, best(), limits, &mut memory).unwrap();
     let mut tables = vec![0; Vocab::bytes(&gguf).unwrap()];
     let vocab = Vocab::new(&gguf, &mut tables).unwrap();

@@ -37,7 +37,7 @@ fn every_machine_computes_the_same_bits() {
     let mut slots = vec![None; Plan::layers_in(&gguf).unwrap()];
     let plan = Plan::new(&gguf, &mut slots).unwrap();
     let limits = Limits { context: 64, ..Limits::default() };
-    let mut memory = vec![0; plan.bytes(&limits).unwrap()];
+    let mut memory = vec![0; Session::bytes(&plan, &limits).unwrap()];
     let mut session = Session::new(&plan, dram_targets::best(), limits, &mut memory).unwrap();
     let mut scratch_memory = vec![0; Scratch::bytes(plan.tokens())];
     let mut scratch = Scratch::new(plan.tokens(), &mut scratch_memory).unwrap();

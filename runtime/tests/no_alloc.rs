@@ -45,11 +45,11 @@ fn replies(limits: Limits) {
     let mut encoder_memory = vec![0; Encoder::BYTES];
     let mut scratch_memory = vec![0; Scratch::bytes(plan.tokens())];
     let mut columns = [Column::default(); 16];
-    let mut memory = vec![0; plan.bytes(&limits).unwrap()];
+    let mut memory = vec![0; Session::bytes(&plan, &limits).unwrap()];
     let (mut rooms, mut texts) = ([[0; 150]; 4], [const { String::new() }; 4]);
     texts.iter_mut().for_each(|text| text.reserve(10_000));
     let (mut room, mut layers) =
-        (vec![0; plan.tile_bytes().unwrap()], vec![None; plan.config.layers]);
+        (vec![0; Tiling::bytes(&plan).unwrap()], vec![None; plan.config.layers]);
     let tiling = Tiling { room: &mut room, layers: &mut layers, release: &|_| () };
 
     let mut session = Session::new(&plan, dram_targets::best(), limits, &mut memory).unwrap();

@@ -6,7 +6,7 @@ mod tiny;
 
 use core::sync::atomic::AtomicBool;
 use dram_quant::Format;
-use dram_runtime::{Column, Gguf, KvFormat, Limits, Plan};
+use dram_runtime::{Column, Gguf, KvFormat, Limits, Plan, Session};
 use tiny::session::{limits, start};
 use tiny::{Mix, Tiny};
 
@@ -116,7 +116,7 @@ fn limits_beyond_the_model() {
     let gguf = Gguf::parse(&file).unwrap();
     let mut slots = vec![None; model.shape.layers];
     let plan = Plan::new(&gguf, &mut slots).unwrap();
-    let error = plan.bytes(&limits(513, 32)).unwrap_err().to_string();
+    let error = Session::bytes(&plan, &limits(513, 32)).unwrap_err().to_string();
     assert_says(&error, &["513", "512", "context"]);
 }
 
@@ -132,7 +132,7 @@ fn heads_too_short_for_8_bit_keys() {
     let mut slots = vec![None; model.shape.layers];
     let plan = Plan::new(&gguf, &mut slots).unwrap();
     let limits = Limits { kv: KvFormat::Q8_0, ..limits(64, 32) };
-    assert_says(&plan.bytes(&limits).unwrap_err().to_string(), &["16", "32", "f16"]);
+    assert_says(&Session::bytes(&plan, &limits).unwrap_err().to_string(), &["16", "32", "f16"]);
 }
 
 #[test]

@@ -116,7 +116,8 @@ fn reply(name: &str, celsius: impl Fn(usize) -> f64) -> Told {
                 Ok::<_, EngineError>(())
             })?;
             let sentence = heat.story().slowdown();
-            let (threads, is_hot) = (session.threads(), heat.is_hot());
+            let (now, is_hot) = (session.threads(), heat.is_hot());
+            let threads = [now.few, now.many];
             Ok(Told { tokens: answer.tokens, heat: answer.heat, sentence, threads, is_hot })
         })
     };

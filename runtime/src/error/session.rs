@@ -128,7 +128,7 @@ impl fmt::Display for SessionFault {
             Self::Pages { needed, free } => {
                 write!(
                     f,
-                    "the pass needs up to {needed} pages of keys and values, {free} are free; close a sequence, or start the session with more pages"
+                    "{needed} pages of keys and values are needed, {free} are free; close a sequence, or start the session with more pages"
                 )
             }
             Self::Stopped => write!(f, "the pass was stopped; make it again to go on"),

@@ -8,15 +8,15 @@ use dram_targets::{Columns, Kernels, groups};
 
 impl Session<'_> {
     /// Tokens to vectors, positions to angles.
-    pub(super) fn embed(&mut self, columns: &[Column]) {
+    pub(super) fn embed(&mut self, count: usize, column: impl Fn(usize) -> Column) {
         let (embedding, config, state) = (self.embedding(), &self.plan.config, &mut self.state);
         let (len, pairs) = (config.embedding_length, config.rope_pairs);
         let magnitude = config.rope_magnitude();
-        for (x, column) in state.x.chunks_exact_mut(len).zip(columns) {
-            embedding.decode_row(column.token as usize, x);
+        for (i, x) in state.x.chunks_exact_mut(len).take(count).enumerate() {
+            embedding.decode_row(column(i).token as usize, x);
         }
         let angles = state.cos.chunks_exact_mut(pairs).zip(state.sin.chunks_exact_mut(pairs));
-        for ((cos, sin), position) in angles.zip(&*state.positions).take(columns.len()) {
+        for ((cos, sin), position) in angles.zip(&*state.positions).take(count) {
             for ((cos, sin), frequency) in cos.iter_mut().zip(sin).zip(&*state.frequencies) {
                 let angle = f64::from(*position) * frequency;
                 *cos = (magnitude * libm::cos(angle)) as f32;
@@ -51,10 +51,14 @@ impl Session<'_> {
     }
 
     /// Logits of the columns that ask; returns how many do.
-    pub(super) fn compute_logits(&mut self, columns: &[Column]) -> usize {
+    pub(super) fn compute_logits(
+        &mut self,
+        columns: usize,
+        column: impl Fn(usize) -> Column,
+    ) -> usize {
         let (plan, len) = (self.plan, self.plan.config.embedding_length);
         let mut count = 0;
-        for (i, _) in columns.iter().enumerate().filter(|(_, column)| column.wants_logits) {
+        for i in (0..columns).filter(|i| column(*i).wants_logits) {
             self.state.x.copy_within(i * len..(i + 1) * len, count * len);
             count += 1;
         }

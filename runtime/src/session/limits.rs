@@ -21,8 +21,8 @@ pub struct Limits {
     pub context: usize,
     /// Sequences at a time.
     pub sequences: usize,
-    /// Pages of keys and values, of [`PAGE`] positions each, that all sequences share; at most as many
-    /// as all of them at full length need are taken.
+    /// Pages of [`PAGE`] positions that sequences share; this is what a session's memory is for. As
+    /// many as all sequences take at full length are enough.
     pub pages: usize,
     /// Columns of one forward pass; longer prompts take several.
     pub batch: usize,
@@ -49,7 +49,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The limits as they can be: a batch is never longer than all sequences, and no limit is 0.
+    /// The limits as they can be: there are no more pages than all sequences take, a batch is never
+    /// longer than all pages, and no limit is 0.
     ///
     /// # Errors
     ///
@@ -64,8 +65,9 @@ impl Limits {
             return Err(SessionFault::KvFormat { head_len: config.head_len }.into());
         }
         let (context, sequences) = (self.context.max(1), self.sequences.clamp(1, 1 << 16));
-        let pages = self.pages.clamp(1, sequences * context.div_ceil(PAGE));
-        let batch = self.batch.clamp(1, (pages * PAGE).min(1 << 16));
+        let pages = self.pages.clamp(1, context.div_ceil(PAGE).saturating_mul(sequences));
+        let positions = pages.saturating_mul(PAGE).min(context.saturating_mul(sequences));
+        let batch = self.batch.clamp(1, positions.min(1 << 16));
         let logits = self.logits.clamp(1, batch);
         let threads = self.threads.clamp(1, super::pool::MAX_THREADS);
         Ok(Self { context, sequences, pages, batch, logits, threads, kv: self.kv })

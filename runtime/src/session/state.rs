@@ -30,10 +30,12 @@ pub(crate) struct State<'a> {
     pub positions: &'a mut [u32],
     /// `(batch)`
     pub sequences: &'a mut [u32],
-    /// `(queries of a wave, head_len)`: attention to chunks, before they are joined.
+    /// `(queries of a wave's chunks, head_len)`: attention to chunks, before they are joined.
     pub chunks: &'a mut [f32],
-    /// `(queries of a wave)`: maximum and sum of a chunk's weights.
+    /// `(queries of a wave's chunks)`: maximum and sum of a chunk's weights.
     pub weights: &'a mut [[f32; 2]],
+    /// `(queries of a wave)`: the same of the chunks that are joined.
+    pub joined: &'a mut [[f32; 2]],
     /// `(columns that ask, tokens)`
     pub logits: &'a mut [f32],
 }
@@ -56,7 +58,7 @@ impl<'a> State<'a> {
         let (config, batch) = (&plan.config, limits.batch);
         let len = longest_input(config);
         let units = batch * (len / 32);
-        let wave = attention::wave_queries(config, limits);
+        let cells = attention::chunk_queries(config, limits);
         let out = (config.query_len() + 2 * config.kv_len())
             .max(2 * config.feed_forward_length)
             .max(config.embedding_length);
@@ -75,8 +77,9 @@ impl<'a> State<'a> {
             frequencies: arena.take(config.rope_pairs)?,
             positions: arena.take(batch)?,
             sequences: arena.take(batch)?,
-            chunks: arena.take(wave.saturating_mul(config.head_len))?,
-            weights: arena.take(wave)?,
+            chunks: arena.take(cells * config.head_len)?,
+            weights: arena.take(cells)?,
+            joined: arena.take(attention::wave_queries(config, limits))?,
             logits: arena.take(limits.logits.saturating_mul(plan.tokens()))?,
         };
         for (i, frequency) in state.frequencies.iter_mut().enumerate() {

@@ -1,8 +1,8 @@
 //! Weights that become tiles while a session works.
 //!
 //! The first answer does not wait until a whole model is arranged: its passes multiply rows where
-//! they lie, and each later pass begins by arranging one layer, until all are in
-//! tiles. Rows are let go of piece by piece, so that weights are never in memory twice.
+//! they lie, and each later pass begins by arranging one layer, until all are in tiles. Rows are
+//! let go of piece by piece, so that weights are never in memory twice.
 
 use super::Session;
 use super::pool::{Pieces, Pool};
@@ -18,7 +18,7 @@ const PIECE: usize = 1 << 21;
 
 /// Where a session arranges its weights, all brought by the caller.
 pub struct Tiling<'a> {
-    /// At least [`Plan::tile_bytes`].
+    /// At least [`Tiling::bytes`].
     pub room: &'a mut [u8],
     /// A slot for each layer.
     pub layers: &'a mut [Slot<'a>],
@@ -40,36 +40,36 @@ pub(super) struct Tiled<'a> {
     is_new: bool,
 }
 
-impl Plan<'_> {
+impl Tiling<'_> {
     /// Bytes of room that a session needs to arrange the weights in tiles.
     ///
     /// # Errors
     ///
     /// [`Error::NoRoom`] if no machine could address them.
-    pub fn tile_bytes(&self) -> Result<usize, Error> {
+    pub fn bytes(plan: &Plan<'_>) -> Result<usize, Error> {
         let mut arena = Arena::measuring("the model in tiles");
-        for i in 0..self.config.layers {
-            for bytes in moved(self.layer(i)) {
+        for i in 0..plan.config.layers {
+            for bytes in moved(plan.layer(i)) {
                 arena.take::<u8>(bytes.len())?;
             }
         }
-        if becomes_tiles(&self.lm_head) {
-            arena.take::<u8>(self.lm_head.bytes().len())?;
+        if becomes_tiles(&plan.lm_head) {
+            arena.take::<u8>(plan.lm_head.bytes().len())?;
         }
         Ok(arena.bytes())
     }
 }
 
 impl<'a> Session<'a> {
-    /// From its second pass on, arranges its weights in tiles: a layer at the start of every pass.
-    /// No result changes by it.
+    /// From its second pass on, arranges its weights in tiles: a layer at the start of every
+    /// pass. No result changes by it.
     ///
     /// # Errors
     ///
     /// [`Error::NoRoom`] if the room is too small; [`Error::Slots`] if there are fewer slots than layers.
     pub fn arrange_in(&mut self, tiling: Tiling<'a>) -> Result<(), Error> {
         let Tiling { room, layers, release } = tiling;
-        let room = Arena::new("the model in tiles", room, self.plan.tile_bytes()?)?;
+        let room = Arena::new("the model in tiles", room, Tiling::bytes(self.plan)?)?;
         let (needed, given) = (self.plan.config.layers, layers.len());
         if given < needed {
             return Err(Error::Slots { needed, given });

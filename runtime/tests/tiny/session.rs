@@ -15,7 +15,7 @@ pub(crate) fn start<T>(
     let gguf = Gguf::parse(file).unwrap();
     let mut slots = vec![None; Plan::layers_in(&gguf).unwrap()];
     let plan = Plan::new(&gguf, &mut slots).unwrap();
-    let mut memory = vec![0; plan.bytes(&limits).unwrap()];
+    let mut memory = vec![0; Session::bytes(&plan, &limits).unwrap()];
     work(&mut Session::new(&plan, kernels, limits, &mut memory).unwrap())
 }
 
