@@ -2,6 +2,8 @@
 
 mod fault;
 mod name;
+#[cfg(feature = "std")]
+mod saved;
 mod session;
 mod text;
 
@@ -9,6 +11,8 @@ mod text;
 pub use fault::PathFault;
 pub use fault::{FileFault, KeyFault, PartsFault, TensorFault};
 pub use name::Name;
+#[cfg(feature = "std")]
+pub use saved::SavedFault;
 pub use session::{ColumnFault, SessionFault};
 pub use text::TextFault;
 
@@ -83,6 +87,9 @@ pub enum Error {
         /// The system's reason.
         reason: std::io::ErrorKind,
     },
+    /// A saved sequence is not read, or not written.
+    #[cfg(feature = "std")]
+    Saved(SavedFault),
     /// The system refused to keep weights in memory.
     #[cfg(feature = "std")]
     Lock {
@@ -121,7 +128,7 @@ impl Error {
             #[cfg(feature = "std")]
             Self::Path(_) => Kind::Missing,
             #[cfg(feature = "std")]
-            Self::Io { .. } => Kind::Runtime,
+            Self::Io { .. } | Self::Saved(_) => Kind::Runtime,
             #[cfg(feature = "std")]
             Self::Lock { .. } => Kind::NoRoom,
         }
@@ -181,6 +188,8 @@ impl fmt::Display for Error {
             #[cfg(feature = "std")]
             Self::Path(fault) => fault.fmt(f),
             #[cfg(feature = "std")]
+            Self::Saved(fault) => fault.fmt(f),
+            #[cfg(feature = "std")]
             Self::Io { doing, reason } => write!(f, "cannot {doing} the file: {reason}"),
             #[cfg(feature = "std")]
             Self::Lock { bytes, reason } => write!(
@@ -198,5 +207,12 @@ impl core::error::Error for Error {}
 impl From<SessionFault> for Error {
     fn from(fault: SessionFault) -> Self {
         Self::Session(fault)
+    }
+}
+
+#[cfg(feature = "std")]
+impl From<SavedFault> for Error {
+    fn from(fault: SavedFault) -> Self {
+        Self::Saved(fault)
     }
 }

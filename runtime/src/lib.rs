@@ -64,12 +64,12 @@ pub mod session;
 pub mod text;
 
 pub use batch::Batch;
-#[cfg(feature = "std")]
-pub use error::PathFault;
 pub use error::{
     ColumnFault, Error, FileFault, KeyFault, Kind, Name, PartsFault, SessionFault, TensorFault,
     TextFault,
 };
+#[cfg(feature = "std")]
+pub use error::{PathFault, SavedFault};
 pub use logprobs::{Logprobs, TOP_MAX};
 #[cfg(feature = "std")]
 pub use model::Map;

@@ -5,6 +5,8 @@ mod layer;
 mod limits;
 mod pages;
 mod pool;
+#[cfg(feature = "std")]
+mod save;
 mod state;
 mod tiling;
 

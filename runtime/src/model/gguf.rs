@@ -5,8 +5,9 @@ use super::part::{Part, Seen, TENSORS_MAX};
 use super::tensor::{Info, Tensor};
 use super::value::{FromValue, Value};
 use crate::error::{Error, FileFault, KeyFault, PartsFault, TensorFault};
+use crate::hash::Fnv;
 use core::{fmt, iter};
-use dram_quant::Matrix;
+use dram_quant::{Matrix, Order};
 
 #[cfg(target_endian = "big")]
 compile_error!("GGUF is read where it lies, which needs a little-endian machine");
@@ -92,6 +93,22 @@ impl<'a> Gguf<'a> {
     /// A key of the architecture: `block_count` is `llama.block_count` in a Llama's file.
     pub const fn hyper<'k>(&'k self, name: &'k str) -> Key<'k> {
         Key { prefix: self.architecture, name }
+    }
+
+    /// A number that stands for the model: a hash of its keys with their values, and of the names,
+    /// shapes and formats of its tensors. A file and the same in tiles have one; models that differ
+    /// in the numbers of their weights alone have, too.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = Fnv::new();
+        hash.write(self.first.key_bytes());
+        for tensor in self.tensors() {
+            hash.write(tensor.name().as_bytes());
+            // No name has a NUL.
+            hash.write(&[0, tensor.dims().len() as u8]);
+            tensor.dims().iter().for_each(|dim| hash.write(&(*dim as u64).to_le_bytes()));
+            hash.write(&tensor.format().id(Order::Rows).to_le_bytes());
+        }
+        hash.finish()
     }
 
     /// Every key with its value, in the order of the file.

@@ -127,6 +127,12 @@ impl<'a> Part<'a> {
         })
     }
 
+    /// All keys with their values, as they lie.
+    pub(crate) fn key_bytes(&self) -> &'a [u8] {
+        let start = if self.keys > 0 { self.index[0] } else { self.infos };
+        &self.bytes[start..self.infos]
+    }
+
     /// Every tensor's entry, in the order of the file.
     pub(crate) fn infos(&self) -> impl Iterator<Item = Info<'a>> + use<'a> {
         let mut reader = Reader::new(self.bytes, self.infos);

@@ -14,6 +14,16 @@ pub enum KvFormat {
     Q8_0,
 }
 
+impl KvFormat {
+    /// The name that GGUF has for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F16 => "f16",
+            Self::Q8_0 => "q8_0",
+        }
+    }
+}
+
 /// The sizes of a session, fixed when it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -125,6 +125,36 @@ impl<'a> Pages<'a> {
         Ok(pages + usize::from(count > 0 && self.shared_end(sequence, length).is_some()))
     }
 
+    /// Gives an empty sequence so many positions, whose keys and values are to be filled in.
+    #[cfg(feature = "std")]
+    pub(crate) fn fill(&mut self, sequence: Sequence, count: usize) -> Result<(), Error> {
+        let (needed, free) = (self.needed(sequence, count)?, self.free);
+        if needed > free {
+            return Err(SessionFault::Pages { needed, free }.into());
+        }
+        for i in 0..needed {
+            let at = self.list_at(sequence, i);
+            self.lists[at] = self.claim();
+        }
+        self.set_length(sequence, count);
+        Ok(())
+    }
+
+    /// Calls `f` with the bytes of a sequence's keys and values, in the order of positions.
+    #[cfg(feature = "std")]
+    pub(crate) fn walk(
+        &mut self,
+        sequence: Sequence,
+        mut f: impl FnMut(&mut [u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let count = self.length(sequence)?;
+        for first in (0..count).step_by(PAGE) {
+            let page = self.page(sequence, first);
+            self.store.walk(page, PAGE.min(count - first), &mut f)?;
+        }
+        Ok(())
+    }
+
     /// Gives each column, whose sequences these are, the next position of its sequence, and a page
     /// for it that no other sequence uses. On an error nothing has changed.
     pub(crate) fn begin(&mut self, sequences: &[u32], positions: &mut [u32]) -> Result<(), Error> {

@@ -8,6 +8,8 @@ use super::super::limits::{KvFormat, Limits};
 use crate::arena::Arena;
 use crate::error::Error;
 use crate::model::Config;
+#[cfg(feature = "std")]
+use bytemuck::Pod;
 use core::ops::Range;
 use dram_quant::f32_to_f16;
 use dram_targets::{Kernels, PAGE};
@@ -83,6 +85,34 @@ impl<'a> Store<'a> {
                 }
             }
         }
+    }
+
+    /// Calls `f` with the bytes of the first positions of a page, block by block.
+    #[cfg(feature = "std")]
+    pub(crate) fn walk(
+        &mut self,
+        page: u32,
+        positions: usize,
+        f: &mut impl FnMut(&mut [u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for layer in 0..self.layers {
+            for head in 0..self.kv_heads {
+                let (cells, scales) = self.ranges(Block { page, layer, head });
+                match &mut self.cells {
+                    Cells::F16 { k, v } => {
+                        walk_keys(&mut k[cells.clone()], positions, f)?;
+                        walk_values(&mut v[cells], positions, f)?;
+                    }
+                    Cells::Q8 { k, k_scales, v, v_scales } => {
+                        walk_keys(&mut k[cells.clone()], positions, f)?;
+                        walk_keys(&mut k_scales[scales.clone()], positions, f)?;
+                        walk_values(&mut v[cells], positions, f)?;
+                        walk_values(&mut v_scales[scales], positions, f)?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Where the keys of a block lie, and in 8 bits their scales; values lie in the same places.
@@ -168,6 +198,31 @@ impl<'a> Store<'a> {
             }
         }
     }
+}
+
+/// Calls `f` with the first positions of `(numbers, 32)`, a row at a time where they are not all.
+#[cfg(feature = "std")]
+fn walk_keys<T: Pod>(
+    cells: &mut [T],
+    positions: usize,
+    f: &mut impl FnMut(&mut [u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    if positions == PAGE {
+        return f(bytemuck::cast_slice_mut(cells));
+    }
+    let mut rows = cells.chunks_exact_mut(PAGE);
+    rows.try_for_each(|row| f(bytemuck::cast_slice_mut(&mut row[..positions])))
+}
+
+/// Calls `f` with the first positions of `(32, numbers)`.
+#[cfg(feature = "std")]
+fn walk_values<T: Pod>(
+    cells: &mut [T],
+    positions: usize,
+    f: &mut impl FnMut(&mut [u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let numbers = cells.len() / PAGE;
+    f(bytemuck::cast_slice_mut(&mut cells[..positions * numbers]))
 }
 
 /// 32 numbers as integers and a half-float scale; as Q8_0, with the scale rounded first.
