@@ -1,10 +1,12 @@
 //! Tests on 64-bit ARM: cross-built, and run under emulation of the boards' cores.
 
 use crate::fetch;
-use crate::step::{Outcome, run};
+use crate::step::{Outcome, each_in_parallel, json, printed, printed_alone, run, workspace};
 use crate::triple::Triple;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Instant;
 
 pub(crate) use crate::step::require;
 
@@ -16,10 +18,15 @@ const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 /// lacks ends the test.
 pub(crate) const CORES: [&str; 6] =
     ["cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"];
-/// Those on which the real model runs: one for each table of kernels.
-const MODEL_CORES: [&str; 3] = ["cortex-a72", "cortex-a76", "max"];
+/// One for each table of kernels: where whole sessions run, too.
+const TABLE_CORES: [&str; 3] = ["cortex-a72", "cortex-a76", "max"];
 
-/// Builds and runs the tests of the crates that have code for ARM.
+/// Tests of what has code for ARM, by crate and name.
+const KERNELS: [(&str, &str); 2] = [("dram-quant", "all"), ("dram-targets", "agree")];
+/// Tests of whole sessions.
+const SESSIONS: [(&str, &str); 2] = [("dram-runtime", "golden"), ("dram-runtime", "exact")];
+
+/// Builds the tests of the crates that have code for ARM once, and runs them on every core.
 ///
 /// # Errors
 ///
@@ -27,21 +34,47 @@ const MODEL_CORES: [&str; 3] = ["cortex-a72", "cortex-a76", "max"];
 pub(crate) fn arm() -> Outcome {
     require(EMULATOR, "qemu-user")?;
     fetch::fetch()?;
-    // Doc tests would need the documentation tool of the same compiler.
-    let kernels = "-p dram-quant -p dram-targets --lib --tests";
-    CORES.iter().try_for_each(|core| emulate(core, kernels))?;
-    let model = "-p dram-runtime --test golden";
-    MODEL_CORES.iter().try_for_each(|core| emulate(core, model))
+    let programs = tests(&[KERNELS, SESSIONS].concat())?;
+    let (kernels, sessions) = programs.split_at(KERNELS.len());
+    let all = CORES.iter().flat_map(|core| kernels.iter().map(move |test| (*core, test)));
+    let some = TABLE_CORES.iter().flat_map(|core| sessions.iter().map(move |test| (*core, test)));
+    // The longest first.
+    each_in_parallel(some.chain(all).collect(), |(core, test)| attempt(core, test))
 }
 
-/// Runs tests on one core.
-fn emulate(core: &str, tests: &str) -> Outcome {
-    eprintln!("on {core}:");
-    let triple = triple()?;
-    run(triple
-        .cargo(&format!("test {tests}"))?
-        .env("DRAM_FETCHED", fetch::folder())
-        .env(triple.variable("RUNNER"), emulator(core).join(" ")))
+/// A test that is built.
+struct Test {
+    name: String,
+    program: PathBuf,
+}
+
+/// Builds tests, all at once so that they share every crate.
+fn tests(wanted: &[(&str, &str)]) -> Outcome<Vec<Test>> {
+    let flags = wanted.iter().map(|(package, test)| format!(" -p {package} --test {test}"));
+    let line = format!("test --no-run --message-format=json{}", flags.collect::<String>());
+    let built = printed_alone(&mut triple()?.cargo(&line)?)?;
+    let built: Vec<Value> = built.lines().filter_map(|line| json(line).ok()).collect();
+    let program = |name: &str| {
+        let made = built.iter().filter(|made| made["target"]["name"] == name);
+        made.filter_map(|made| made["executable"].as_str()).next_back().map(PathBuf::from)
+    };
+    let test = |(package, name): &(&str, &str)| {
+        let program = program(name).ok_or(format!("cargo built no test {name} of {package}"))?;
+        Ok(Test { name: format!("{package} {name}"), program })
+    };
+    wanted.iter().map(test).collect()
+}
+
+/// Runs a test on one core, and prints how it went when it is over.
+fn attempt(core: &str, test: &Test) -> Outcome {
+    let start = Instant::now();
+    let [emulator, arguments @ ..] = emulator(core);
+    let mut command = Command::new(emulator);
+    command.args(arguments).arg(&test.program).env("DRAM_FETCHED", fetch::folder());
+    let said = printed(command.current_dir(workspace()));
+    let seconds = start.elapsed().as_secs();
+    println!("on {core}, {seconds} s: {}\n{}", test.name, said.as_ref().map_or("", |said| said));
+    said.map(drop)
 }
 
 /// 64-bit ARM.

@@ -1,7 +1,9 @@
 //! What continuous integration runs.
 
 use crate::fetch;
-use crate::step::{Outcome, cargo, run};
+use crate::step::{Outcome, cargo, printed, run, workspace};
+use crate::table::table;
+use std::process::Command;
 
 /// All that is checked beside what is on by default; the pins of a board need Linux.
 const FEATURES: &str = if cfg!(target_os = "linux") {
@@ -10,7 +12,8 @@ const FEATURES: &str = if cfg!(target_os = "linux") {
     "dram-runtime/template,dram-boards/face"
 };
 
-/// Checks form, lints, documentation, and that the core needs neither `std` nor `alloc`.
+/// Checks form, lints, documentation, that the core needs neither `std` nor `alloc`, and that the
+/// oldest compiler builds all.
 pub(crate) fn check() -> Outcome {
     run(&mut cargo("fmt --all --check"))?;
     run(&mut cargo(&format!(
@@ -19,7 +22,30 @@ pub(crate) fn check() -> Outcome {
     run(&mut cargo("clippy -p dram-cli -- -D warnings"))?;
     run(cargo(&format!("doc --workspace --no-deps --features {FEATURES}"))
         .env("RUSTDOCFLAGS", "-D warnings"))?;
-    run(&mut cargo("build -p dram-runtime --no-default-features"))
+    run(&mut cargo("check -p dram-runtime --no-default-features"))?;
+    check_oldest()
+}
+
+/// Checks that the oldest compiler that is promised builds everything.
+///
+/// # Errors
+///
+/// If it does not, or is missing.
+fn check_oldest() -> Outcome {
+    let manifest = table(&workspace().join("Cargo.toml"))?;
+    let oldest = manifest["workspace"]["package"]["rust-version"].as_str();
+    let oldest = oldest.ok_or("the workspace names no oldest compiler")?;
+    let usual = printed(Command::new("rustc").arg("--version"))?;
+    if usual.starts_with(&format!("rustc {oldest}.")) {
+        println!(
+            "the oldest compiler that is promised, {oldest}, is the one that checked all this"
+        );
+        return Ok(());
+    }
+    let mut check = Command::new("rustup");
+    check.args(["run", &format!("{oldest}.0"), "cargo", "check", "--workspace", "--all-targets"]);
+    check.args(["--features", FEATURES]).current_dir(workspace());
+    run(&mut check).map_err(|reason| format!("{reason}; `rustup toolchain install {oldest}.0`"))
 }
 
 /// Runs every test, after fetching what they read.

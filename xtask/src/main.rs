@@ -21,14 +21,17 @@ mod step;
 mod table;
 mod triple;
 mod units;
+mod watch;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
 Usage: cargo x COMMAND
 
-  check    format, lints, documentation, and the build without std
+  check    format, lints, documentation, the build without std and with the oldest compiler
   test     fetch what tests need, then run every test
+  loom     the pool's threads in every order
+  sanitize kernels, readers of files and threads under the sanitizers of a nightly compiler
   fetch    download the files that tests read into target/fetched (or $DRAM_FETCHED)
   arm      build tests for 64-bit ARM and run them under emulation
   build    the program as it is given to others
@@ -54,6 +57,8 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "check" => check::check(),
         "test" => check::test(),
+        "loom" => watch::loom(),
+        "sanitize" => watch::sanitize(),
         "fetch" => fetch::fetch(),
         "arm" => arm::arm(),
         "build" => program::command(std::env::args().skip(2)),

@@ -25,7 +25,12 @@ pub(crate) fn tables(folder: &str) -> Outcome<Vec<(String, Table)>> {
     Ok(tables)
 }
 
-fn table(path: &Path) -> Outcome<Table> {
+/// One file.
+///
+/// # Errors
+///
+/// If it cannot be read or is not TOML.
+pub(crate) fn table(path: &Path) -> Outcome<Table> {
     let text = fs::read_to_string(path).map_err(|reason| format!("{path:?}: {reason}"))?;
     text.parse().map_err(|reason| format!("{path:?}: {reason}"))
 }

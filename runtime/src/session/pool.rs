@@ -10,6 +10,10 @@
 
 #[cfg(feature = "std")]
 mod crew;
+#[cfg(all(loom, test, feature = "std"))]
+mod model;
+#[cfg(feature = "std")]
+mod sync;
 
 use core::marker::PhantomData;
 
@@ -283,7 +287,7 @@ impl Pool {
     }
 }
 
-#[cfg(all(test, feature = "std"))]
+#[cfg(all(test, not(loom), feature = "std"))]
 mod tests {
     use super::{Pieces, Pool};
     use std::time::{Duration, Instant};

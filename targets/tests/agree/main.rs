@@ -9,6 +9,28 @@ mod products;
 mod sources;
 
 use dram_targets::Kernels;
+use std::io::Write;
+
+/// Every table that a build for this kind of machine has.
+const TABLES: &[&str] = if cfg!(target_arch = "x86_64") {
+    &["avx512vnni", "avx2", "scalar"]
+} else if cfg!(target_arch = "aarch64") {
+    &["i8mm", "dotprod", "neon", "scalar"]
+} else {
+    &["scalar"]
+};
+
+/// What is not compared here is told, also where all is well.
+#[test]
+fn tables_that_this_cpu_lacks_are_told() {
+    let found: Vec<&str> = dram_targets::all().map(Kernels::name).collect();
+    assert!(found.iter().all(|name| TABLES.contains(name)), "{TABLES:?} does not list {found:?}");
+    let lacking: Vec<_> = TABLES.iter().filter(|name| !found.contains(name)).collect();
+    // A test's own output is shown only where it fails.
+    writeln!(std::io::stderr(), "compared: {found:?}; this CPU lacks {lacking:?}").unwrap();
+    let must = cfg!(target_arch = "x86_64") && std::env::var_os("CI").is_some();
+    assert!(!must || found.contains(&"avx2"), "continuous integration needs a CPU with AVX2");
+}
 
 /// The truth, and every other table of this CPU.
 fn tables() -> (&'static Kernels, Vec<&'static Kernels>) {

@@ -15,10 +15,9 @@
     reason = "the job is borrowed from the caller's stack while the gate is open"
 )]
 
-use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use super::sync::{
+    Arc, AtomicBool, AtomicU64, AtomicUsize, JoinHandle, Ordering, UnsafeCell, fence, hint, thread,
+};
 use std::vec::Vec;
 
 /// What threads call: `(thread, part)`, the caller being thread 0.
@@ -28,8 +27,9 @@ const OPEN: u64 = 1 << 31;
 const INSIDE: u64 = OPEN - 1;
 const JOB: u64 = 1 << 32;
 
-/// Turns of waiting before a thread sleeps: longer than the pauses inside one token.
-const SPINS: usize = 20_000;
+/// Turns of waiting before a thread sleeps: longer than the pauses inside one token. A model of
+/// threads has no time, and sleeping is what can go wrong.
+const SPINS: usize = if cfg!(loom) { 0 } else { 20_000 };
 
 /// Turns of waiting before a thread offers its core to others.
 const POLITE: usize = 2_000;
@@ -103,10 +103,12 @@ impl Crew {
         let work = unsafe { core::mem::transmute::<*const Work<'_>, *const Work<'static>>(work) };
         // SAFETY: the gate is closed and nobody is inside: `run` left it so, and takes `&self`
         // from the one session that owns the crew.
-        unsafe { *shared.work.get() = Some(work) };
+        shared.work.with_mut(|place| unsafe { *place = Some(work) });
         let job = (shared.gate.load(Ordering::Relaxed) & !(OPEN | INSIDE)).wrapping_add(JOB);
-        shared.gate.store(job | OPEN, Ordering::SeqCst);
-        if shared.sleepers.load(Ordering::SeqCst) > 0 {
+        shared.gate.store(job | OPEN, Ordering::Release);
+        // Either this sees who falls asleep, or that thread sees the gate open (`sleep`).
+        fence(Ordering::SeqCst);
+        if shared.sleepers.load(Ordering::Relaxed) > 0 {
             let computing = shared.active.load(Ordering::Relaxed).saturating_sub(1);
             self.threads.iter().take(computing).for_each(|thread| thread.thread().unpark());
         }
@@ -131,7 +133,7 @@ impl Drop for Close<'_> {
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::SeqCst);
+        self.shared.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
             thread.thread().unpark();
             // A thread that panicked has already reported it.
@@ -179,7 +181,7 @@ impl Shared {
     /// Takes parts until none are left.
     fn work_as(&self, number: usize) {
         // SAFETY: the caller of this is inside the gate, or is `run` itself.
-        let Some(work) = (unsafe { *self.work.get() }) else { return };
+        let Some(work) = self.work.with(|place| unsafe { *place }) else { return };
         // SAFETY: `run` returns only when nobody is inside, so what it borrowed still lives.
         let work = unsafe { &*work };
         let parts = self.parts.load(Ordering::Relaxed);
@@ -194,13 +196,14 @@ impl Shared {
 
     /// Sleeps until the next job, unless it has come already.
     fn sleep(&self, done: u64) {
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
-        let gate = self.gate.load(Ordering::SeqCst);
+        self.sleepers.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let gate = self.gate.load(Ordering::Relaxed);
         let idle = gate & OPEN == 0 || gate & !(OPEN | INSIDE) == done;
-        if idle && !self.stop.load(Ordering::SeqCst) {
+        if idle && !self.stop.load(Ordering::Relaxed) {
             thread::park();
         }
-        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -219,6 +222,6 @@ fn wait(turn: &mut usize) {
     if *turn > POLITE && turn.is_multiple_of(64) {
         thread::yield_now();
     } else {
-        core::hint::spin_loop();
+        hint::spin_loop();
     }
 }
