@@ -2,7 +2,7 @@
 
 use crate::error::EngineError;
 use crate::heat::{Heat, Story};
-use crate::solo::Asking;
+use crate::status::Status;
 use dram_runtime::text::Channel;
 use dram_runtime::{
     Batch, Error, FinishReason, Output, Reply, ReplyOptions, Sequence, Session, SessionFault, Step,
@@ -33,6 +33,16 @@ pub struct Question<'q> {
     pub known: usize,
     /// How the reply is made.
     pub options: ReplyOptions,
+}
+
+/// What is asked for beside the words.
+pub struct Asking<'s> {
+    /// Tokens that a reply may have.
+    pub most: usize,
+    /// When the user asked.
+    pub asked: Instant,
+    /// Tells how it goes, and may be asked to stop.
+    pub status: &'s Status,
 }
 
 impl Question<'_> {

@@ -1,10 +1,10 @@
 //! Messages so far, and their tokens in a session.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Asking};
 use crate::error::{EngineError, Outcome};
 use crate::form::Form;
 use crate::load::Model;
-use crate::solo::{Asking, Solo};
+use crate::solo::Solo;
 use dram_runtime::text::{Channel, Message, Role};
 use dram_runtime::{Error, Sequence};
 use std::iter::zip;

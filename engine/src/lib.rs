@@ -31,7 +31,7 @@ mod solo;
 mod status;
 pub mod words;
 
-pub use answer::{Answer, Ending, Question};
+pub use answer::{Answer, Asking, Ending, Question};
 pub use batch::BatchMemory;
 pub use board::select;
 pub use conversation::Conversation;
@@ -45,5 +45,5 @@ pub use scheduler::{
     Engine, Finished, Refused, Request, Statistics, Steps, Ticket, Token, Update, Usage,
     with_engine,
 };
-pub use solo::{Asking, Solo, SoloMemory};
+pub use solo::{Solo, SoloMemory};
 pub use status::{Status, Stop, Work};

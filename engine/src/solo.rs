@@ -1,14 +1,12 @@
 //! A model that one asks at a time.
 
-use crate::answer::{Answer, Question};
+use crate::answer::{Answer, Asking, Question};
 use crate::batch::BatchMemory;
 use crate::error::{EngineError, Outcome};
 use crate::heat::Heat;
 use crate::load::Model;
-use crate::status::Status;
 use dram_runtime::text::{Channel, Encoder};
 use dram_runtime::{Batch, ReplyOptions, Sampling, Sequence, Session};
-use std::time::Instant;
 
 /// Memory that a [`Solo`] takes beside its session.
 pub struct SoloMemory {
@@ -25,16 +23,6 @@ pub struct Solo<'c, 'a> {
     batch: Batch<'c>,
     sampling: Sampling,
     heat: Heat,
-}
-
-/// What is asked for beside the words.
-pub struct Asking<'s> {
-    /// Tokens that a reply may have.
-    pub most: usize,
-    /// When the user asked.
-    pub asked: Instant,
-    /// Tells how it goes, and may be asked to stop.
-    pub status: &'s Status,
 }
 
 impl SoloMemory {

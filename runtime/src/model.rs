@@ -5,6 +5,7 @@ mod config;
 #[cfg(feature = "std")]
 mod files;
 mod gguf;
+mod hyper;
 mod layer;
 #[cfg(feature = "std")]
 mod map;
@@ -35,6 +36,6 @@ pub use part::{KEYS_MAX, TENSORS_MAX};
 pub use plan::{Plan, Slot};
 #[cfg(feature = "std")]
 pub use room::Room;
-pub use rope::Yarn;
+pub use rope::{Rope, Yarn};
 pub use tensor::Tensor;
 pub use value::{Array, FromValue, Strings, Value};

@@ -8,7 +8,8 @@ use build::Random;
 use core::sync::atomic::AtomicBool;
 use dram_quant::{Format, f32_to_f16};
 use dram_runtime::{
-    Column, Constraints, Error, KvFormat, Limits, Sampler, Sampling, Scratch, Session, SessionFault,
+    Column, Constraints, Error, KvFormat, Limits, Sampler, Sampling, Scratch, Sequence,
+    SessionFault,
 };
 use dram_targets::best;
 use std::ops::Range;
@@ -84,31 +85,20 @@ fn speak(file: &[u8], kv: KvFormat) -> Result<(), Error> {
         let mut replies =
             DEFAULTS.map(|sampling| (session.open().unwrap(), Sampler::new(sampling), 7));
         for _ in 0..TOKENS {
-            pass(
-                session,
-                &mut replies.each_ref().map(|(sequence, _, token)| Column {
-                    sequence: *sequence,
-                    token: *token,
-                    wants_logits: true,
-                }),
-            )?;
+            let column = |(sequence, _, token): &(Sequence, Sampler, u32)| Column {
+                sequence: *sequence,
+                token: *token,
+                wants_logits: true,
+            };
+            session.forward(&replies.each_ref().map(column), &AtomicBool::new(false))?;
             for (i, (_, sampler, token)) in replies.iter_mut().enumerate() {
-                let logits = session.logits(i);
-                *token = sampler.choose(
-                    &mut scratch,
-                    session.kernels(),
-                    logits,
-                    &Constraints::default(),
-                )?;
+                let (kernels, logits) = (session.kernels(), session.logits(i));
+                *token = sampler.choose(&mut scratch, kernels, logits, &Constraints::default())?;
                 assert!((*token as usize) < SHAPE.vocab() && logits[*token as usize].is_finite());
             }
         }
         Ok(())
     })
-}
-
-fn pass(session: &mut Session<'_>, columns: &[Column]) -> Result<(), Error> {
-    session.forward(columns, &AtomicBool::new(false))
 }
 
 /// A sound model with all matrices in one format.

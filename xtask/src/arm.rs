@@ -1,9 +1,10 @@
 //! Tests on 64-bit ARM: cross-built, and run under emulation of the boards' cores.
 
-use crate::fetch;
 use crate::step::{Outcome, each_in_parallel, json, printed, printed_alone, run, workspace};
 use crate::triple::Triple;
+use crate::{check, fetch};
 use serde_json::Value;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
@@ -24,7 +25,8 @@ const TABLE_CORES: [&str; 3] = ["cortex-a72", "cortex-a76", "max"];
 /// Tests of what has code for ARM, by crate and name.
 const KERNELS: [(&str, &str); 2] = [("dram-quant", "all"), ("dram-targets", "agree")];
 /// Tests of whole sessions.
-const SESSIONS: [(&str, &str); 2] = [("dram-runtime", "golden"), ("dram-runtime", "exact")];
+const SESSIONS: [(&str, &str); 3] =
+    [("dram-runtime", "golden"), ("dram-runtime", "exact"), ("dram-runtime", "saved")];
 
 /// Builds the tests of the crates that have code for ARM once, and runs them on every core.
 ///
@@ -34,12 +36,35 @@ const SESSIONS: [(&str, &str); 2] = [("dram-runtime", "golden"), ("dram-runtime"
 pub(crate) fn arm() -> Outcome {
     require(EMULATOR, "qemu-user")?;
     fetch::fetch()?;
-    let programs = tests(&[KERNELS, SESSIONS].concat())?;
+    let saved = Saved::new()?;
+    let programs = tests(KERNELS.iter().chain(&SESSIONS))?;
     let (kernels, sessions) = programs.split_at(KERNELS.len());
     let all = CORES.iter().flat_map(|core| kernels.iter().map(move |test| (*core, test)));
     let some = TABLE_CORES.iter().flat_map(|core| sessions.iter().map(move |test| (*core, test)));
     // The longest first.
-    each_in_parallel(some.chain(all).collect(), |(core, test)| attempt(core, test))
+    each_in_parallel(some.chain(all).collect(), |(core, test)| attempt(core, test, &saved))
+}
+
+/// A folder of sequences that this machine has saved, for the others to go on with; deleted in the
+/// end.
+struct Saved(PathBuf);
+
+impl Saved {
+    fn new() -> Outcome<Self> {
+        let path = workspace().join(format!("target/saved-{}", std::process::id()));
+        fs::create_dir_all(&path).map_err(|reason| format!("cannot create {path:?}: {reason}"))?;
+        let saved = Self(path);
+        let mut save = check::tests("--test saved the_real_model");
+        run(save.env("DRAM_FETCHED", fetch::folder()).env("DRAM_SAVE_TO", &saved.0))?;
+        Ok(saved)
+    }
+}
+
+impl Drop for Saved {
+    /// A folder that cannot be deleted costs space and nothing else.
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// A test that is built.
@@ -49,8 +74,8 @@ struct Test {
 }
 
 /// Builds tests, all at once so that they share every crate.
-fn tests(wanted: &[(&str, &str)]) -> Outcome<Vec<Test>> {
-    let flags = wanted.iter().map(|(package, test)| format!(" -p {package} --test {test}"));
+fn tests<'t>(wanted: impl Iterator<Item = &'t (&'t str, &'t str)> + Clone) -> Outcome<Vec<Test>> {
+    let flags = wanted.clone().map(|(package, test)| format!(" -p {package} --test {test}"));
     let line = format!("test --no-run --message-format=json{}", flags.collect::<String>());
     let built = printed_alone(&mut triple()?.cargo(&line)?)?;
     let built: Vec<Value> = built.lines().filter_map(|line| json(line).ok()).collect();
@@ -62,15 +87,16 @@ fn tests(wanted: &[(&str, &str)]) -> Outcome<Vec<Test>> {
         let program = program(name).ok_or(format!("cargo built no test {name} of {package}"))?;
         Ok(Test { name: format!("{package} {name}"), program })
     };
-    wanted.iter().map(test).collect()
+    wanted.map(test).collect()
 }
 
 /// Runs a test on one core, and prints how it went when it is over.
-fn attempt(core: &str, test: &Test) -> Outcome {
+fn attempt(core: &str, test: &Test, saved: &Saved) -> Outcome {
     let start = Instant::now();
     let [emulator, arguments @ ..] = emulator(core);
     let mut command = Command::new(emulator);
     command.args(arguments).arg(&test.program).env("DRAM_FETCHED", fetch::folder());
+    command.env("DRAM_SAVED_IN", &saved.0);
     let said = printed(command.current_dir(workspace()));
     let seconds = start.elapsed().as_secs();
     println!("on {core}, {seconds} s: {}\n{}", test.name, said.as_ref().map_or("", |said| said));

@@ -51,7 +51,12 @@ fn check_oldest() -> Outcome {
 /// Runs every test, after fetching what they read.
 pub(crate) fn test() -> Outcome {
     fetch::fetch()?;
-    run(&mut cargo(&format!("test --workspace --features {FEATURES}")))
+    run(&mut tests(""))
+}
+
+/// Runs those tests of this machine that `chosen` names, built as for all.
+pub(crate) fn tests(chosen: &str) -> Command {
+    cargo(&format!("test --workspace --features {FEATURES} {chosen}"))
 }
 
 /// Compares with llama.cpp, which is built for it.

@@ -21,14 +21,14 @@ pub(crate) fn describe(shape: &Shape, mix: Mix, header: &mut Header) {
         ("attention.head_count_kv", config.kv_heads),
         ("attention.key_length", config.head_len),
         ("attention.value_length", config.head_len),
-        ("rope.dimension_count", 2 * config.rope_pairs),
+        ("rope.dimension_count", 2 * config.rope.pairs),
     ];
     for (name, number) in numbers {
         header.u32(&key(name), number as u32);
     }
-    header.f32(&key("rope.freq_base"), config.rope_base);
+    header.f32(&key("rope.freq_base"), config.rope.base);
     header.f32(&key("attention.layer_norm_rms_epsilon"), config.rms_norm_eps);
-    if let Some(yarn) = &config.yarn {
+    if let Some(yarn) = &config.rope.yarn {
         header.text(&key("rope.scaling.type"), "yarn");
         header.f32(&key("rope.scaling.factor"), yarn.factor);
         header

@@ -3,7 +3,7 @@
 use super::vocabulary::{Base, QWEN3, R1_LLAMA, R1_QWEN2};
 use dram_quant::Format;
 use dram_runtime::Error;
-use dram_runtime::model::{Architecture, Config, LayerOf, Presence, Yarn};
+use dram_runtime::model::{Architecture, Config, LayerOf, Presence, Rope, Yarn};
 
 /// A model: its sizes, and the vocabulary it has.
 #[derive(Clone, Copy, Debug)]
@@ -155,9 +155,7 @@ impl Row {
             feed_forward_length: self.feed_forward_length,
             context_length: self.context_length,
             rms_norm_eps: self.eps,
-            rope_base,
-            rope_pairs: HEAD_LEN / 2,
-            yarn,
+            rope: Rope { base: rope_base, pairs: HEAD_LEN / 2, yarn },
         };
         Ok(Shape { name, config, tokens, is_tied, base })
     }
@@ -184,7 +182,7 @@ impl Shape {
             tensors.push(Outline { name, part, dims: dims.to_vec() });
         };
         if config.architecture.name == "llama" {
-            add("rope_freqs.weight".into(), Part::Vector, &[config.rope_pairs]);
+            add("rope_freqs.weight".into(), Part::Vector, &[config.rope.pairs]);
         }
         add("token_embd.weight".into(), embedding, &[len, self.tokens]);
         for layer in 0..config.layers {
@@ -209,7 +207,7 @@ impl Shape {
     pub(crate) fn rope_factors(&self) -> Vec<f32> {
         let factor = |i: usize| {
             let exponent = 2.0 * i as f64 / HEAD_LEN as f64;
-            let wave = std::f64::consts::TAU * f64::from(self.config.rope_base).powf(exponent);
+            let wave = std::f64::consts::TAU * f64::from(self.config.rope.base).powf(exponent);
             let share = ((8192.0 / wave - 1.0) / 3.0).clamp(0.0, 1.0);
             (1.0 / ((1.0 - share) / 8.0 + share)) as f32
         };

@@ -2,13 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::{Heat, Story};
-use crate::answer::{Answer, Question};
+use crate::answer::{Answer, Asking, Question};
 use crate::batch::BatchMemory;
 use crate::error::{EngineError, Outcome};
 use crate::host::Host;
 use crate::load::with_session;
 use crate::options::LoadOptions;
-use crate::solo::Asking;
 use crate::status::Status;
 use dram_boards::Root;
 use dram_runtime::text::Encoder;

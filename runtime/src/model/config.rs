@@ -2,15 +2,12 @@
 
 use super::Gguf;
 use super::arch::Architecture;
-use super::number::Number;
-use super::rope::Yarn;
-use crate::error::{Error, KeyFault};
+use super::hyper::{SIZE_MAX, positive, refusal, size, size_or};
+use super::rope::Rope;
+use crate::error::Error;
 
 /// The most layers a file may declare; the largest distill has 80.
 const LAYERS_MAX: usize = 512;
-
-/// The largest size of anything else: far above every model, and no product of two overflows.
-pub(super) const SIZE_MAX: usize = 1 << 24;
 
 /// What the forward pass needs to know beside the weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,12 +30,8 @@ pub struct Config {
     pub context_length: usize,
     /// Added to the mean square in norms.
     pub rms_norm_eps: f32,
-    /// Base of the rotary angles.
-    pub rope_base: f32,
-    /// Rotated pairs in a head.
-    pub rope_pairs: usize,
-    /// How rope is scaled to a longer context, if it is.
-    pub yarn: Option<Yarn>,
+    /// How positions turn heads.
+    pub rope: Rope,
 }
 
 impl Config {
@@ -64,9 +57,7 @@ impl Config {
             feed_forward_length: size(gguf, "feed_forward_length", 32, SIZE_MAX)?,
             context_length: size(gguf, "context_length", 1, SIZE_MAX)?,
             rms_norm_eps: positive(gguf, "attention.layer_norm_rms_epsilon", None)?,
-            rope_base: positive(gguf, "rope.freq_base", Some(10_000.0))?,
-            rope_pairs: rope_len / 2,
-            yarn: Yarn::read(gguf)?,
+            rope: Rope::read(gguf, rope_len)?,
         };
         let rules = [
             (
@@ -98,7 +89,7 @@ impl Config {
             ("rope.dimension_count", rope_len, rope_len.is_multiple_of(2), "even"),
         ];
         match rules.into_iter().find(|(_, _, holds, _)| !holds) {
-            Some((key, found, _, must)) => Err(number(gguf, key, found, must)),
+            Some((key, found, _, must)) => Err(refusal(gguf, key, found, must)),
             None => Ok(config),
         }
     }
@@ -117,40 +108,4 @@ impl Config {
     pub const fn kv_len(&self) -> usize {
         self.kv_heads * self.head_len
     }
-}
-
-fn number(gguf: &Gguf<'_>, key: &str, found: usize, must: &'static str) -> Error {
-    let found = Number::Unsigned(found as u64);
-    Error::key(gguf.hyper(key), KeyFault::Number { found, must })
-}
-
-/// A number of the architecture, between `min` and `max`.
-pub(super) fn size(gguf: &Gguf<'_>, key: &str, min: usize, max: usize) -> Result<usize, Error> {
-    let found = gguf.get::<u32>(gguf.hyper(key))? as usize;
-    if (min..=max).contains(&found) {
-        return Ok(found);
-    }
-    let must = if found < min { "larger" } else { "smaller" };
-    Err(number(gguf, key, found, must))
-}
-
-fn size_or(gguf: &Gguf<'_>, key: &str, min: usize, max: usize, or: usize) -> Result<usize, Error> {
-    match gguf.value(gguf.hyper(key)) {
-        Some(_) => size(gguf, key, min, max),
-        None => Ok(or),
-    }
-}
-
-/// A finite number above 0.
-pub(super) fn positive(gguf: &Gguf<'_>, key: &str, or: Option<f32>) -> Result<f32, Error> {
-    let key = gguf.hyper(key);
-    let found = match (gguf.value(key), or) {
-        (None, Some(or)) => return Ok(or),
-        _ => gguf.get::<f32>(key)?,
-    };
-    if found.is_finite() && found > 0.0 {
-        return Ok(found);
-    }
-    let found = Number::Float(found.into());
-    Err(Error::key(key, KeyFault::Number { found, must: "a finite number above 0" }))
 }

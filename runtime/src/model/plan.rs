@@ -20,7 +20,7 @@ pub struct Plan<'a> {
     pub output_norm: &'a [f32],
     /// `(tokens, embedding_length)`; the embedding where the model ties the two.
     pub lm_head: Matrix<'a>,
-    /// Divisors of the rotary frequencies, `(rope_pairs)`, or empty where there are none.
+    /// Divisors of the rotary frequencies, `(rope.pairs)`, or empty where there are none.
     pub rope_factors: &'a [f32],
     layers: &'a [Slot<'a>],
 }
@@ -122,7 +122,7 @@ fn any_rows<'a>(gguf: &Gguf<'a>, name: &str, len: usize) -> Result<Matrix<'a>, E
 fn rope_factors<'a>(gguf: &Gguf<'a>, config: &Config) -> Result<&'a [f32], Error> {
     let name = "rope_freqs.weight";
     let Some(tensor) = gguf.tensor(name) else { return Ok(&[]) };
-    let factors = tensor.vector(config.rope_pairs)?;
+    let factors = tensor.vector(config.rope.pairs)?;
     match factors.iter().all(|factor| factor.is_finite() && *factor > 0.0) {
         true => Ok(factors),
         false => Err(Error::tensor(name, TensorFault::Factors)),

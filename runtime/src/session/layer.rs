@@ -10,8 +10,8 @@ impl Session<'_> {
     /// Tokens to vectors, positions to angles.
     pub(super) fn embed(&mut self, count: usize, column: impl Fn(usize) -> Column) {
         let (embedding, config, state) = (self.embedding(), &self.plan.config, &mut self.state);
-        let (len, pairs) = (config.embedding_length, config.rope_pairs);
-        let magnitude = config.rope_magnitude();
+        let (len, pairs) = (config.embedding_length, config.rope.pairs);
+        let magnitude = config.rope.magnitude();
         for (i, x) in state.x.chunks_exact_mut(len).take(count).enumerate() {
             embedding.decode_row(column(i).token as usize, x);
         }
@@ -132,7 +132,7 @@ impl Session<'_> {
     fn bias_norm_rope(&mut self, i: usize, count: usize) {
         let (kernels, config, layer) = (self.kernels, &self.plan.config, self.layer(i));
         let (query_len, kv_len, head_len) = (config.query_len(), config.kv_len(), config.head_len);
-        let (pairs, adjacent) = (config.rope_pairs, config.architecture.rope.are_adjacent());
+        let (pairs, adjacent) = (config.rope.pairs, config.architecture.rope.are_adjacent());
         let state = &mut self.state;
         let (cos, sin) = (&*state.cos, &*state.sin);
         let (q, kv) = state.out[..count * (query_len + 2 * kv_len)].split_at_mut(count * query_len);

@@ -20,11 +20,11 @@ pub(crate) struct State<'a> {
     /// Sections `(batch, query_len)`, `(batch, kv_len)`, `(batch, kv_len)`, or two
     /// `(batch, feed_forward_length)`: the outputs of a product.
     pub out: &'a mut [f32],
-    /// `(batch, rope_pairs)`
+    /// `(batch, rope.pairs)`
     pub cos: &'a mut [f32],
-    /// `(batch, rope_pairs)`
+    /// `(batch, rope.pairs)`
     pub sin: &'a mut [f32],
-    /// `(rope_pairs)`: angle of each pair at position 1.
+    /// `(rope.pairs)`: angle of each pair at position 1.
     pub frequencies: &'a mut [f64],
     /// `(batch)`
     pub positions: &'a mut [u32],
@@ -72,9 +72,9 @@ impl<'a> State<'a> {
                 sums: arena.take(units)?,
             },
             out: arena.take(batch.saturating_mul(out))?,
-            cos: arena.take(batch * config.rope_pairs)?,
-            sin: arena.take(batch * config.rope_pairs)?,
-            frequencies: arena.take(config.rope_pairs)?,
+            cos: arena.take(batch * config.rope.pairs)?,
+            sin: arena.take(batch * config.rope.pairs)?,
+            frequencies: arena.take(config.rope.pairs)?,
             positions: arena.take(batch)?,
             sequences: arena.take(batch)?,
             chunks: arena.take(cells * config.head_len)?,
@@ -83,7 +83,7 @@ impl<'a> State<'a> {
             logits: arena.take(limits.logits.saturating_mul(plan.tokens()))?,
         };
         for (i, frequency) in state.frequencies.iter_mut().enumerate() {
-            *frequency = config.rope_frequency(i, plan.rope_factors.get(i).copied().unwrap_or(1.0));
+            *frequency = config.rope.frequency(i, plan.rope_factors.get(i).copied().unwrap_or(1.0));
         }
         Ok(state)
     }

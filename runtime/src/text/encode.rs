@@ -2,8 +2,9 @@
 
 use super::bpe::{NONE, Word};
 use super::chat::{Chat, Message};
+use super::kind::TokenKind;
 use super::split::Channel;
-use super::vocab::{TokenKind, Vocab};
+use super::vocab::Vocab;
 use crate::arena::Arena;
 use crate::error::{Error, TextFault};
 use core::ops::Range;

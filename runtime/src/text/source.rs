@@ -1,11 +1,10 @@
 //! What a model's file says about its vocabulary, checked.
 
 use super::bpe::{self, NONE};
+use super::kind::{TokenKind, kind};
 use super::pre_tokenizer::PreTokenizer;
 use super::special::Specials;
-use super::split::{CLOSE, OPEN};
 use super::texts::Texts;
-use super::vocab::TokenKind;
 use crate::arena::Arena;
 use crate::error::{Error, KeyFault, Name, TextFault};
 use crate::model::{Array, Gguf, Number, Type};
@@ -155,27 +154,6 @@ fn check_kinds(kinds: &Array<'_>, tokens: usize) -> Result<(), Error> {
         return Err(Error::key(KINDS, KeyFault::Length { found, must }));
     }
     Ok(())
-}
-
-/// What a token is for, by its type in the file and, where converters differ, by its text:
-/// padding is unused, tags are marks, and a thought's tags are visible marks.
-pub(crate) fn kind(kinds: Option<Array<'_>>, id: u32, text: &[u8]) -> TokenKind {
-    let Some(kinds) = kinds else { return TokenKind::Normal };
-    match kinds.get(id as usize).and_then(|kind| kind.unsigned()) {
-        Some(1 | 6) => TokenKind::Normal,
-        Some(2..=4) if text == OPEN.as_bytes() || text == CLOSE.as_bytes() => TokenKind::Tag,
-        Some(2 | 3) => TokenKind::Control,
-        Some(4) if is_padding(text) => TokenKind::Unused,
-        Some(4) if text.starts_with(b"<") && text.ends_with(b">") => TokenKind::Tag,
-        Some(4) => TokenKind::UserDefined,
-        _ => TokenKind::Unused,
-    }
-}
-
-/// Whether a text is `[PAD…]` with a number, by which converters fill up the table.
-fn is_padding(text: &[u8]) -> bool {
-    let number = text.strip_prefix(b"[PAD").and_then(|text| text.strip_suffix(b"]"));
-    number.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
 }
 
 /// Lengths of the tables.

@@ -1,29 +1,14 @@
 //! The vocabulary of a model: byte-level BPE as GGUF files carry it.
 
 use super::bpe::{Merges, NONE};
+use super::kind::{TokenKind, kind};
 use super::pre_tokenizer::PreTokenizer;
-use super::source::{Source, Tables, kind};
+use super::source::{Source, Tables};
 use super::special::Specials;
 use super::texts::{Texts, encoded};
 use super::unicode::byte_of_char;
 use crate::error::Error;
 use crate::model::{Array, Gguf};
-
-/// What a token is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenKind {
-    /// Text.
-    Normal,
-    /// Text that is always one token, found before words are cut.
-    UserDefined,
-    /// A visible mark of the chat format, as `<think>`: found in templates only, never in what a
-    /// user writes.
-    Tag,
-    /// An invisible mark of the chat format: found in templates only, decodes to nothing.
-    Control,
-    /// No token at all: a row that pads the table. Never found, decodes to nothing.
-    Unused,
-}
 
 /// A model's vocabulary: texts where they lie in the file, and tables to find them.
 ///

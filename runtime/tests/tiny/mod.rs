@@ -7,7 +7,7 @@ mod vocabulary;
 
 use crate::build::{Entry, F32, File};
 use dram_quant::{Format, Order};
-use dram_runtime::model::{Architecture, Config, LayerOf, Presence, Yarn};
+use dram_runtime::model::{Architecture, Config, LayerOf, Presence, Rope, Yarn};
 
 /// A model: what the file says of it, and its weights.
 #[derive(Clone)]
@@ -146,9 +146,7 @@ impl Shape {
             feed_forward_length: self.feed_forward_length,
             context_length: self.context_length,
             rms_norm_eps: self.eps,
-            rope_base: self.rope_base,
-            rope_pairs: self.head_len / 2,
-            yarn: self.yarn,
+            rope: Rope { base: self.rope_base, pairs: self.head_len / 2, yarn: self.yarn },
         }
     }
 
