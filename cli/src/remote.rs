@@ -4,7 +4,7 @@
 //! which reads as zeros and takes no room on the disk.
 
 use crate::exit::{Code, Failure, Outcome};
-use dram_runtime::model::{Gguf, Map, Tensor};
+use dram_engine::fit::Header;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -76,12 +76,10 @@ impl Beginning {
             file.write_all(&bytes).map_err(storing)?;
             fetched += bytes.len() as u64;
             file.set_len(size.max(fetched)).map_err(storing)?;
-            match beginning.places() {
-                Ok((start, factors)) if start <= fetched => {
-                    if factors.end > fetched {
-                        let (bytes, _) = beginning.download(address, factors.clone())?;
-                        file.seek(SeekFrom::Start(factors.start)).map_err(storing)?;
-                        file.write_all(&bytes).map_err(storing)?;
+            match Header::of(&beginning.path()) {
+                Ok(header) if header.bytes <= fetched => {
+                    if header.rope_factors.end > fetched {
+                        beginning.complete(&mut file, address, header.rope_factors)?;
                     }
                     return Ok(beginning);
                 }
@@ -92,7 +90,18 @@ impl Beginning {
             }
         }
         let late = || Failure::new(Code::BadFile, "its data does not begin in the first 15 MiB");
-        Err(reason.unwrap_or_else(late).about(address))
+        Err(reason.map_or_else(late, Failure::from).about(address))
+    }
+
+    /// Adds the numbers of a tensor that say what the model is.
+    fn complete(&self, file: &mut File, address: &str, place: Range<u64>) -> Outcome {
+        if place.end - place.start > STEP_BYTES {
+            let message = "tensor \"rope_freqs.weight\" is too long";
+            return Err(Failure::new(Code::BadFile, message).about(address));
+        }
+        let start = SeekFrom::Start(place.start);
+        let (bytes, _) = self.download(address, place)?;
+        file.seek(start).and_then(|_| file.write_all(&bytes)).map_err(storing)
     }
 
     /// A folder of this user alone: others may write beside it.
@@ -127,25 +136,6 @@ impl Beginning {
             // It has told the reason itself.
             _ => Err(Failure::new(Code::Missing, "the address gives no file").about(address)),
         }
-    }
-
-    /// Where the data of the first tensor begins, and where the only tensor lies whose numbers say
-    /// what the model is; both if what is there can be read as a model.
-    fn places(&self) -> Outcome<(u64, Range<u64>)> {
-        let map = Map::open(&self.path())?;
-        let parts = [&*map];
-        let gguf = Gguf::join(&parts)?;
-        let base = map.as_ptr().addr();
-        let place = |tensor: Tensor<'_>| {
-            let start = tensor.bytes().as_ptr().addr() - base;
-            start as u64..(start + tensor.bytes().len()) as u64
-        };
-        let start = gguf.tensors().map(|tensor| place(tensor).start).min();
-        let factors = gguf.tensor("rope_freqs.weight").map_or(0..0, place);
-        if factors.end - factors.start > STEP_BYTES {
-            return Err(Failure::new(Code::BadFile, "tensor \"rope_freqs.weight\" is too long"));
-        }
-        Ok((start.unwrap_or(map.len() as u64), factors))
     }
 }
 

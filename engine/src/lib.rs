@@ -14,6 +14,7 @@
 mod answer;
 mod batch;
 mod board;
+mod contents;
 mod conversation;
 mod error;
 pub mod fit;
@@ -24,26 +25,31 @@ mod load;
 pub mod measure;
 mod oom;
 mod options;
+mod pack;
 mod pin;
 pub mod sampling;
 mod scheduler;
 mod solo;
 mod status;
+mod tokens;
 pub mod words;
 
 pub use answer::{Answer, Asking, Ending, Question};
 pub use batch::BatchMemory;
 pub use board::select;
+pub use contents::{Contents, Group};
 pub use conversation::Conversation;
 pub use error::{Class, EngineError, Outcome};
 pub use form::Form;
 pub use heat::{Heat, Story};
 pub use host::{Host, all_threads, threads};
-pub use load::{Model, about, with_gguf, with_session};
+pub use load::{Model, with_session};
 pub use options::{LoadOptions, Weights};
+pub use pack::pack;
 pub use scheduler::{
     Engine, Finished, Refused, Request, Statistics, Steps, Ticket, Token, Update, Usage,
     with_engine,
 };
 pub use solo::{Solo, SoloMemory};
 pub use status::{Status, Stop, Work};
+pub use tokens::tokenize;

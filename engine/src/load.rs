@@ -47,7 +47,7 @@ impl Model<'_> {
 /// # Errors
 ///
 /// If there is no such file or it is damaged, and those of `f`.
-pub fn with_gguf<T, E: From<EngineError>>(
+pub(crate) fn with_gguf<T, E: From<EngineError>>(
     path: &Path,
     f: impl FnOnce(&Gguf<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
@@ -273,6 +273,6 @@ fn check_room(host: &Host, what: &str, needed: usize, remedy: &str) -> Outcome {
 }
 
 /// Says which file an error is about.
-pub fn about(path: &Path) -> impl Fn(Error) -> EngineError {
+pub(crate) fn about(path: &Path) -> impl Fn(Error) -> EngineError {
     move |error| EngineError::from(error).about(path.display())
 }
