@@ -299,7 +299,7 @@ Without --board it is this machine and the memory that is free now; with it each
 sold with, less an estimate of what the system takes. Speeds are predictions: what the memory's
 bandwidth and the cores' arithmetic allow. The exit code is 71 if it fits nowhere.")]
 pub(crate) struct Fit {
-    /// A path, a name, or an address of which only the begin is read: https://…, or of the hub
+    /// A path, a name, or an address of which only the first megabytes are read: https://…,
     /// hf.co/USER/REPO:QUANT or hf.co/USER/REPO/FILE.gguf
     pub model: String,
     #[command(flatten)]
