@@ -31,7 +31,7 @@ Usage: cargo x COMMAND
   check    format, lints, documentation, the build without std and with the oldest compiler
   test     fetch what tests need, then run every test
   loom     the pool's threads in every order
-  sanitize kernels, readers of files and threads under the sanitizers of a nightly compiler
+  sanitize kernels, readers of files and threads under the compiler's sanitizers
   fetch    download the files that tests read into target/fetched (or $DRAM_FETCHED)
   arm      build tests for 64-bit ARM and run them under emulation
   build    the program as it is given to others

@@ -21,8 +21,6 @@ pub(crate) fn loom() -> Outcome {
     run(test.args(PLAIN_KERNELS).arg("pool::model::").env("RUSTFLAGS", "--cfg loom"))
 }
 
-/// The compiler that has sanitizers.
-const NIGHTLY: &str = "nightly";
 /// Fast enough to run, and built in half the time.
 const OPTIMISED: [&str; 4] =
     ["--config", "profile.test.opt-level=1", "--config", "profile.test.debug=\"line-tables-only\""];
@@ -33,22 +31,28 @@ const MEMORY: [&str; 3] = [
     "-p dram-runtime --lib --test hostile --test exact",
 ];
 
-/// Kernels, readers of files and threads under the address sanitizer.
+/// Kernels, readers of files and threads under the address sanitizer, then the threads under the
+/// thread sanitizer.
 ///
 /// # Errors
 ///
-/// If one is at memory that it does not own, or the nightly compiler is missing.
+/// If one is at memory that it does not own, or where another is at the same time.
 pub(crate) fn sanitize() -> Outcome {
-    let rustc = printed(Command::new("rustup").args(["run", NIGHTLY, "rustc", "-vV"]));
-    let rustc = rustc.map_err(|reason| {
-        format!("{reason}; sanitizers need it: `rustup toolchain install {NIGHTLY}`")
-    })?;
+    MEMORY.iter().try_for_each(|tests| run(sanitized("address", tests)?.args(OPTIMISED)))?;
+    let known = workspace().join("xtask/thread-sanitizer.txt");
+    let options = format!("suppressions={}", known.display());
+    let mut threads = sanitized("thread", "-p dram-runtime --lib")?;
+    run(threads.args(PLAIN_KERNELS).env("TSAN_OPTIONS", options))
+}
+
+/// Tests that are built with a sanitizer. Stable compilers have them, if asked to be unstable.
+fn sanitized(name: &str, tests: &str) -> Outcome<Command> {
+    let rustc = printed(Command::new("rustc").arg("-vV"))?;
     let host = rustc.lines().find_map(|line| line.strip_prefix("host: "));
     let host = host.ok_or("rustc does not say which machine this is")?;
-    MEMORY.iter().try_for_each(|tests| {
-        let mut test = Command::new("rustup");
-        test.args(["run", NIGHTLY, "cargo", "test", "--target", host]).args(OPTIMISED);
-        test.args(["--target-dir", "target/address"]).args(tests.split(' '));
-        run(test.env("RUSTFLAGS", "-Zsanitizer=address").current_dir(workspace()))
-    })
+    let mut test = cargo(&format!("test --target {host} --target-dir target/{name} {tests}"));
+    // The standard library is not built with it.
+    let flags = format!("-Zsanitizer={name} -Cunsafe-allow-abi-mismatch=sanitizer");
+    test.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", flags);
+    Ok(test)
 }
