@@ -5,7 +5,7 @@ use crate::triple::Triple;
 use crate::{check, fetch};
 use serde_json::Value;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -19,16 +19,29 @@ const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 /// lacks ends the test.
 pub(crate) const CORES: [&str; 6] =
     ["cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"];
-/// One for each table of kernels: where whole sessions run, too.
-const TABLE_CORES: [&str; 3] = ["cortex-a72", "cortex-a76", "max"];
+/// One for each table of kernels.
+const TABLE_CORES: &[&str] = &["cortex-a72", "cortex-a76", "max"];
 
-/// Tests of what has code for ARM, by crate and name.
-const KERNELS: [(&str, &str); 2] = [("dram-quant", "all"), ("dram-targets", "agree")];
-/// Tests of whole sessions.
-const SESSIONS: [(&str, &str); 3] =
-    [("dram-runtime", "golden"), ("dram-runtime", "exact"), ("dram-runtime", "saved")];
+/// A test that is run on some cores.
+struct Test {
+    package: &'static str,
+    name: &'static str,
+    /// Those functions of it whose names have this.
+    functions: &'static str,
+    cores: &'static [&'static str],
+}
 
-/// Builds the tests of the crates that have code for ARM once, and runs them on every core.
+/// Tests of what has code for ARM, the longest first.
+const TESTS: [Test; 5] = [
+    // The one core that has every table.
+    Test { package: "dram-runtime", name: "exact", functions: "kernel_tables", cores: &["max"] },
+    Test { package: "dram-runtime", name: "golden", functions: "", cores: TABLE_CORES },
+    Test { package: "dram-runtime", name: "saved", functions: "real_model", cores: TABLE_CORES },
+    Test { package: "dram-targets", name: "agree", functions: "", cores: &CORES },
+    Test { package: "dram-quant", name: "all", functions: "", cores: &CORES },
+];
+
+/// Builds the tests once, and runs them on their cores.
 ///
 /// # Errors
 ///
@@ -37,12 +50,12 @@ pub(crate) fn arm() -> Outcome {
     require(EMULATOR, "qemu-user")?;
     fetch::fetch()?;
     let saved = Saved::new()?;
-    let programs = tests(KERNELS.iter().chain(&SESSIONS))?;
-    let (kernels, sessions) = programs.split_at(KERNELS.len());
-    let all = CORES.iter().flat_map(|core| kernels.iter().map(move |test| (*core, test)));
-    let some = TABLE_CORES.iter().flat_map(|core| sessions.iter().map(move |test| (*core, test)));
-    // The longest first.
-    each_in_parallel(some.chain(all).collect(), |(core, test)| attempt(core, test, &saved))
+    let programs = programs()?;
+    let attempts = TESTS.iter().zip(&programs);
+    let attempts = attempts.flat_map(|both| both.0.cores.iter().map(move |core| (core, both)));
+    each_in_parallel(attempts.collect(), |(core, (test, program))| {
+        attempt(core, test, program, &saved)
+    })
 }
 
 /// A folder of sequences that this machine has saved, for the others to go on with; deleted in the
@@ -54,7 +67,7 @@ impl Saved {
         let path = workspace().join(format!("target/saved-{}", std::process::id()));
         fs::create_dir_all(&path).map_err(|reason| format!("cannot create {path:?}: {reason}"))?;
         let saved = Self(path);
-        let mut save = check::tests("--test saved the_real_model");
+        let mut save = check::tests("--test saved real_model");
         run(save.env("DRAM_FETCHED", fetch::folder()).env("DRAM_SAVE_TO", &saved.0))?;
         Ok(saved)
     }
@@ -67,39 +80,31 @@ impl Drop for Saved {
     }
 }
 
-/// A test that is built.
-struct Test {
-    name: String,
-    program: PathBuf,
-}
-
-/// Builds tests, all at once so that they share every crate.
-fn tests<'t>(wanted: impl Iterator<Item = &'t (&'t str, &'t str)> + Clone) -> Outcome<Vec<Test>> {
-    let flags = wanted.clone().map(|(package, test)| format!(" -p {package} --test {test}"));
+/// Builds the tests, all at once so that they share every crate; returns where they lie.
+fn programs() -> Outcome<Vec<PathBuf>> {
+    let flags = TESTS.iter().map(|test| format!(" -p {} --test {}", test.package, test.name));
     let line = format!("test --no-run --message-format=json{}", flags.collect::<String>());
     let built = printed_alone(&mut triple()?.cargo(&line)?)?;
     let built: Vec<Value> = built.lines().filter_map(|line| json(line).ok()).collect();
-    let program = |name: &str| {
-        let made = built.iter().filter(|made| made["target"]["name"] == name);
-        made.filter_map(|made| made["executable"].as_str()).next_back().map(PathBuf::from)
+    let program = |test: &Test| {
+        let made = built.iter().filter(|made| made["target"]["name"] == test.name);
+        let program = made.filter_map(|made| made["executable"].as_str()).next_back();
+        program.map(PathBuf::from).ok_or(format!("cargo built no test {}", test.name))
     };
-    let test = |(package, name): &(&str, &str)| {
-        let program = program(name).ok_or(format!("cargo built no test {name} of {package}"))?;
-        Ok(Test { name: format!("{package} {name}"), program })
-    };
-    wanted.map(test).collect()
+    TESTS.iter().map(program).collect()
 }
 
 /// Runs a test on one core, and prints how it went when it is over.
-fn attempt(core: &str, test: &Test, saved: &Saved) -> Outcome {
+fn attempt(core: &str, test: &Test, program: &Path, saved: &Saved) -> Outcome {
     let start = Instant::now();
     let [emulator, arguments @ ..] = emulator(core);
     let mut command = Command::new(emulator);
-    command.args(arguments).arg(&test.program).env("DRAM_FETCHED", fetch::folder());
-    command.env("DRAM_SAVED_IN", &saved.0);
-    let said = printed(command.current_dir(workspace()));
-    let seconds = start.elapsed().as_secs();
-    println!("on {core}, {seconds} s: {}\n{}", test.name, said.as_ref().map_or("", |said| said));
+    command.args(arguments).arg(program).arg(test.functions).current_dir(workspace());
+    command.env("DRAM_FETCHED", fetch::folder()).env("DRAM_SAVED_IN", &saved.0);
+    let said = printed(&mut command);
+    let (seconds, Test { package, name, .. }) = (start.elapsed().as_secs(), test);
+    let text = said.as_ref().map_or("", |said| said);
+    println!("on {core}, {seconds} s: {package} {name}\n{text}");
     said.map(drop)
 }
 
