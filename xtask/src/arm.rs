@@ -32,9 +32,7 @@ struct Test {
 }
 
 /// Tests of what has code for ARM, the longest first.
-const TESTS: [Test; 5] = [
-    // The one core that has every table.
-    Test { package: "dram-runtime", name: "exact", functions: "kernel_tables", cores: &["max"] },
+const TESTS: [Test; 4] = [
     Test { package: "dram-runtime", name: "golden", functions: "", cores: TABLE_CORES },
     Test { package: "dram-runtime", name: "saved", functions: "real_model", cores: TABLE_CORES },
     Test { package: "dram-targets", name: "agree", functions: "", cores: &CORES },
