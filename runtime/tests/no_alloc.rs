@@ -8,8 +8,8 @@ mod tiny;
 use core::sync::atomic::AtomicBool;
 use dram_runtime::text::{Channel, Encoder, Vocab};
 use dram_runtime::{
-    Batch, Column, FinishReason, Gguf, KvFormat, Limits, Plan, Reply, ReplyOptions, Sampling,
-    Scratch, Session, Tiling,
+    Batch, Column, FinishReason, Gguf, KvFormat, Limits, Output, Plan, Reply, ReplyOptions,
+    Request, Sampling, Scratch, Sequence, Session, Tiling,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -75,27 +75,7 @@ fn replies(limits: Limits) {
             Reply::new(&mut room[..], show, count, &options).unwrap()
         })
     };
-    replies[0].attach(first, 0);
-    let never = AtomicBool::new(false);
-    while !replies[0].wants().is_empty() && replies[0].reply_tokens().is_empty() {
-        batch.step(&mut session, &mut replies[..1], usize::MAX, &never).unwrap();
-    }
-    let fork = session.fork_at(first, count - 1).unwrap();
-    replies[3].attach(fork, count - 1);
-    replies[1].attach(session.open().unwrap(), 0);
-    replies[2].attach(session.open().unwrap(), 0);
-    for turn in 0.. {
-        session.set_threads(1 + turn % 2, 2 - turn % 2);
-        batch.step(&mut session, &mut replies, 7, &never).unwrap();
-        if turn == 9 {
-            session.close(replies[2].detach().unwrap()).unwrap();
-            let again = session.open().unwrap();
-            replies[2].attach(again, 0);
-        }
-        if replies.iter().all(|reply| reply.finish_reason().is_some()) {
-            break;
-        }
-    }
+    take_turns(&mut session, &mut batch, &mut replies, (first, count));
     let change = region.change();
 
     let reasons = replies.each_ref().map(|reply| reply.finish_reason().unwrap());
@@ -105,4 +85,33 @@ fn replies(limits: Limits) {
     assert!(count > 16, "the prompt takes several passes");
     assert!(texts.iter().all(|text| text.len() > 40 && *text == texts[0]));
     assert_eq!((change.allocations, change.reallocations), (0, 0), "{limits:?}");
+}
+
+/// Ends four replies to one prompt of so many tokens. The first reads it alone into its sequence,
+/// of which the fourth takes a fork, and the third is paused once.
+fn take_turns<R: Request, O: Output>(
+    session: &mut Session<'_>,
+    batch: &mut Batch<'_>,
+    replies: &mut [Reply<R, O>; 4],
+    (first, count): (Sequence, usize),
+) {
+    let never = AtomicBool::new(false);
+    replies[0].attach(first, 0);
+    while !replies[0].wants().is_empty() && replies[0].reply_tokens().is_empty() {
+        batch.step(session, &mut replies[..1], usize::MAX, &never).unwrap();
+    }
+    replies[3].attach(session.fork_at(first, count - 1).unwrap(), count - 1);
+    replies[1].attach(session.open().unwrap(), 0);
+    replies[2].attach(session.open().unwrap(), 0);
+    for turn in 0.. {
+        session.set_threads(1 + turn % 2, 2 - turn % 2);
+        batch.step(session, replies, 7, &never).unwrap();
+        if turn == 9 {
+            session.close(replies[2].detach().unwrap()).unwrap();
+            replies[2].attach(session.open().unwrap(), 0);
+        }
+        if replies.iter().all(|reply| reply.finish_reason().is_some()) {
+            break;
+        }
+    }
 }
