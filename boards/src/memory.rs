@@ -112,14 +112,28 @@ fn legacy(root: &Root, group: &str, total: u64) -> Option<u64> {
     leaves(root, limit, &file("memory.usage_in_bytes"), &file("memory.stat"), total)
 }
 
-/// A limit without what is used, except for files that the kernel would give up first.
+/// A limit without what is used, except for pages of files, which the kernel gives up when it needs
+/// room: those of a model that ran before among them, however often it ran.
 fn leaves(root: &Root, limit: u64, usage: &str, stat: &str, total: u64) -> Option<u64> {
     if limit >= total {
         return None;
     }
     let used = root.positive(usage).unwrap_or(0);
     let stat = root.text(stat).unwrap_or_default();
-    let files = stat.lines().find_map(|line| line.strip_prefix("inactive_file "));
-    let files: u64 = files.and_then(|bytes| bytes.trim().parse().ok()).unwrap_or(0);
-    Some(limit.saturating_sub(used.saturating_sub(files)))
+    Some(limit.saturating_sub(used.saturating_sub(file_pages(&stat))))
+}
+
+/// Bytes of pages that mirror files, in a `memory.stat`. They become active when they are read
+/// again, which keeps none of them. Version 1 tells of a group alone and, as `total_…`, with those
+/// below it, as usage is counted.
+fn file_pages(stat: &str) -> u64 {
+    let number = |key: &str| {
+        let line = stat.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '))?;
+        line.trim().parse::<u64>().ok()
+    };
+    let kinds = [
+        number("total_inactive_file").or_else(|| number("inactive_file")),
+        number("total_active_file").or_else(|| number("active_file")),
+    ];
+    kinds.into_iter().flatten().fold(0, u64::saturating_add)
 }

@@ -3,8 +3,10 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dram_engine::LoadOptions;
 use dram_runtime::KvFormat;
+use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 const AFTER_HELP: &str = "\
 A MODEL is the path of a GGUF file or a name: that of a file in the models folder, with or without
@@ -59,8 +61,10 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 #[command(after_help = "\
-Without MODEL: the model that ran last, else the only one in the models folder, else smollm2:135m,
-which is downloaded once. Without PROMPT: what stdin holds, or a chat if stdin is a terminal.
+Without MODEL: the model that ran last, else the only one in the models folder; if that is empty,
+smollm2:135m, which is downloaded once. One line tells which it is. A first word that looks like a model and is none
+is refused. What stdin holds, unless it is a terminal, is the prompt, or comes before PROMPT on lines
+of its own. Without either it is a chat.
 
 The answer goes to stdout, thoughts and everything else to stderr. Ctrl-C stops the answer.
 
@@ -70,14 +74,14 @@ kernel ends dram before other programs (oom_score_adj is 500).")]
 pub(crate) struct Run {
     /// A model and a prompt; the first word is the model if it is a file, a name or looks like one
     #[arg(value_name = "[MODEL] PROMPT")]
-    pub words: Vec<String>,
+    pub words: Vec<OsString>,
     /// Complete the prompt as it stands, without template, and print the continuation alone; names of
     /// control tokens in it are these tokens
     #[arg(long, conflicts_with_all = ["system", "hide_think"])]
     pub raw: bool,
-    /// Stop after this many tokens
-    #[arg(short = 'n', value_name = "TOKENS")]
-    pub tokens: Option<NonZero<usize>>,
+    /// Stop after this many tokens; -1 for as many as the context holds
+    #[arg(short = 'n', value_name = "TOKENS", value_parser = most, allow_negative_numbers = true)]
+    pub tokens: Option<usize>,
     /// Instructions before the conversation; smollm2:135m has "Be concise and correct."
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
@@ -107,8 +111,8 @@ pub(crate) struct Sampling {
     /// Randomness; 0 takes the likeliest token
     #[arg(long, value_parser = not_negative, allow_negative_numbers = true)]
     pub temp: Option<f32>,
-    /// Choose among this many likeliest tokens; 0 for all
-    #[arg(long, value_name = "COUNT")]
+    /// Choose among this many likeliest tokens; 0 or -1 for all
+    #[arg(long, value_name = "COUNT", value_parser = or_zero, allow_negative_numbers = true)]
     pub top_k: Option<usize>,
     /// Choose among the likeliest tokens that together have this probability
     #[arg(long, value_name = "PROBABILITY", value_parser = probability, allow_negative_numbers = true)]
@@ -119,9 +123,17 @@ pub(crate) struct Sampling {
     /// Make recent tokens less likely; 1 for no penalty
     #[arg(long, value_name = "FACTOR", value_parser = positive, allow_negative_numbers = true)]
     pub repeat_penalty: Option<f32>,
-    /// Where chance starts; the same seed gives the same text
-    #[arg(long)]
-    pub seed: Option<u64>,
+    /// Where chance starts; the same seed gives the same text, and -1 is another one every time
+    #[arg(long, value_name = "NUMBER", value_parser = seed, allow_negative_numbers = true)]
+    pub seed: Option<Seed>,
+}
+
+/// Where chance starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seed {
+    /// Somewhere else every time.
+    Random,
+    Fixed(u64),
 }
 
 /// How a model is laid out in memory.
@@ -149,15 +161,17 @@ pub(crate) struct Load {
 /// What a session needs memory for.
 #[derive(Args)]
 pub(crate) struct Context {
-    /// Positions of prompt and answer together; 4096 or what the model was trained for
-    #[arg(long, value_name = "TOKENS")]
-    pub ctx: Option<NonZero<usize>>,
+    /// Positions of prompt and answer together, 0 for all that the model was trained for; 4096 unless
+    /// given, or fewer if it was trained for fewer
+    #[arg(short = 'c', long, alias = "ctx-size", value_name = "TOKENS", value_parser = whole)]
+    #[arg(allow_negative_numbers = true)]
+    pub ctx: Option<usize>,
     /// Format of keys and values
     #[arg(long, value_enum, default_value_t = Kv::F16)]
     pub kv: Kv,
-    /// Threads; as the board wants them, else as many as there are fast cores
-    #[arg(short, long)]
-    pub threads: Option<NonZero<usize>>,
+    /// Threads; as the board wants them, else as many as there are fast cores, also for 0 and -1
+    #[arg(short, long, value_name = "COUNT", value_parser = or_zero, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
 }
 
 /// Which board it is to be.
@@ -166,7 +180,7 @@ pub(crate) struct OnBoard {
     /// Take this board instead of the machine's own: an id that `dram boards` lists, or the path of a
     /// TOML file
     #[arg(id = "board", long = "board", value_name = "NAME|FILE")]
-    pub name: Option<String>,
+    pub name: Option<OsString>,
 }
 
 /// For whom the output is.
@@ -197,8 +211,8 @@ impl Context {
             Kv::F16 => KvFormat::F16,
             Kv::Q8_0 => KvFormat::Q8_0,
         };
-        let (context, threads) = (self.ctx.map(NonZero::get), self.threads.map(NonZero::get));
-        LoadOptions { context, kv, threads, ..options }
+        let threads = self.threads.filter(|&threads| threads > 0);
+        LoadOptions { context: self.ctx, kv, threads, ..options }
     }
 }
 
@@ -220,7 +234,7 @@ pub(crate) enum Weights {
 #[derive(Args)]
 pub(crate) struct Bench {
     /// A path or a name
-    pub model: String,
+    pub model: OsString,
     /// Tokens of the prompt; 0 leaves the test out
     #[arg(short = 'p', value_name = "TOKENS", default_value_t = 512)]
     pub prompt: usize,
@@ -245,7 +259,7 @@ pub(crate) struct Bench {
 #[derive(Args)]
 pub(crate) struct Show {
     /// A path or a name
-    pub model: String,
+    pub model: OsString,
     #[command(flatten)]
     pub output: Output,
 }
@@ -253,7 +267,7 @@ pub(crate) struct Show {
 #[derive(Args)]
 pub(crate) struct Tokenize {
     /// A path or a name
-    pub model: String,
+    pub model: OsString,
     /// Print ids alone, separated by spaces
     #[arg(long)]
     pub ids: bool,
@@ -265,7 +279,7 @@ pub(crate) struct Tokenize {
 #[derive(Args)]
 pub(crate) struct Pack {
     /// The model to read: a path or a name
-    pub input: String,
+    pub input: OsString,
     /// The file to write; one that is there is replaced
     pub output: PathBuf,
 }
@@ -283,7 +297,7 @@ Boards of one's own are described in /etc/dram/boards/NAME.toml, in the form of 
 Nothing is changed. The speed of the disk is measured by reading up to 64 MB of a model's file.")]
 pub(crate) struct Doctor {
     /// The model whose disk is measured; without it the largest in the models folder
-    pub model: Option<String>,
+    pub model: Option<OsString>,
     #[command(flatten)]
     pub board: OnBoard,
     #[command(flatten)]
@@ -301,7 +315,7 @@ bandwidth and the cores' arithmetic allow. The exit code is 71 if it fits nowher
 pub(crate) struct Fit {
     /// A path, a name, or an address of which only the first megabytes are read: https://…,
     /// hf.co/USER/REPO:QUANT or hf.co/USER/REPO/FILE.gguf
-    pub model: String,
+    pub model: OsString,
     #[command(flatten)]
     pub board: OnBoard,
     /// Tell of every board that is known, in one line each
@@ -317,6 +331,40 @@ pub(crate) struct Fit {
 pub(crate) struct Boards {
     #[command(flatten)]
     pub output: Output,
+}
+
+/// A whole number of 0 or more.
+fn whole(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "must be a whole number, 0 or more".into())
+}
+
+/// A whole number; those below 0 count as 0, as other programs mean -1.
+fn or_zero(text: &str) -> Result<usize, String> {
+    match signed(text)? {
+        ..0 => Ok(0),
+        _ => whole(text),
+    }
+}
+
+/// How many tokens; -1 and -2 mean no limit but the context, as in llama.cpp.
+fn most(text: &str) -> Result<usize, String> {
+    match signed(text)? {
+        -2 | -1 => Ok(usize::MAX),
+        1.. => whole(text),
+        _ => Err("must be 1 or more, or -1 for as many as the context holds".into()),
+    }
+}
+
+fn seed(text: &str) -> Result<Seed, String> {
+    match text.parse() {
+        Ok(seed) => Ok(Seed::Fixed(seed)),
+        Err(_) if text == "-1" => Ok(Seed::Random),
+        Err(_) => Err("must be a whole number from 0 to 18446744073709551615, or -1".into()),
+    }
+}
+
+fn signed(text: &str) -> Result<i128, String> {
+    i128::from_str(text).map_err(|_| "must be a whole number".into())
 }
 
 fn number(text: &str) -> Result<f32, String> {
@@ -346,7 +394,7 @@ fn probability(text: &str) -> Result<f32, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cli, probability};
+    use super::{Cli, Seed, most, or_zero, probability, seed, whole};
     use clap::{CommandFactory, Parser};
 
     #[test]
@@ -358,6 +406,24 @@ mod tests {
     fn threads_and_spared_cores_exclude_each_other() {
         assert!(Cli::try_parse_from(["dram", "run", "-t", "1"]).is_ok());
         assert!(Cli::try_parse_from(["dram", "run", "-t", "1", "--spare", "1"]).is_err());
+    }
+
+    #[test]
+    fn numbers_mean_what_they_mean_in_llama_cpp() {
+        for all in ["-1", "-2"] {
+            assert_eq!(most(all), Ok(usize::MAX));
+        }
+        assert_eq!((most("7"), seed("-1")), (Ok(7), Ok(Seed::Random)));
+        assert_eq!(seed("18446744073709551615"), Ok(Seed::Fixed(u64::MAX)));
+        assert_eq!((or_zero("-1"), or_zero("0"), or_zero("40")), (Ok(0), Ok(0), Ok(40)));
+        assert_eq!(whole("0"), Ok(0));
+        let line =
+            ["dram", "run", "-n", "-1", "--seed", "-1", "-c", "0", "--top-k", "-1", "-t", "-1"];
+        assert!(Cli::try_parse_from(line).is_ok());
+        for text in ["", "many", "1.5", "0x10", "-3", "99999999999999999999999999999999999999999"] {
+            assert!(most(text).is_err() && seed(text).is_err() && whole(text).is_err(), "{text}");
+        }
+        assert!(most("0").is_err() && whole("-1").is_err() && or_zero("two").is_err());
     }
 
     #[test]

@@ -6,9 +6,10 @@ use crate::interrupt;
 use crate::report;
 use crate::screen::Screen;
 use dram_engine::{Asking, Conversation, Status, Work};
+use nix::sys::termios::{FlushArg, tcflush};
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
-use std::num::NonZero;
+use std::io;
 use std::time::Instant;
 
 const HELP: &str = "\
@@ -58,6 +59,10 @@ pub(crate) fn run(args: &args::Run, mut talk: Conversation<'_, '_>, status: &Sta
                 eprintln!("/bye leaves");
                 continue;
             }
+            Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                forget_line();
+                continue;
+            }
             Err(error) => return Err(refused(error)),
         };
         // Fails only for text without content, which need not be recalled.
@@ -83,7 +88,7 @@ fn ask(args: &args::Run, talk: &mut Conversation<'_, '_>, text: &str, status: &S
     if status.take_reset() {
         talk.reset();
     }
-    let most = args.tokens.map_or(usize::MAX, NonZero::get);
+    let most = args.tokens.unwrap_or(usize::MAX);
     let asking = Asking { most, asked: Instant::now(), status };
     let mut screen = Screen::new(args.hide_think);
     let answer: Outcome<_> =
@@ -103,6 +108,14 @@ fn ask(args: &args::Run, talk: &mut Conversation<'_, '_>, text: &str, status: &S
         }
     }
     Ok(())
+}
+
+/// Drops what was typed of a line with a byte that is not UTF-8, from a console of another encoding or
+/// noise on a serial line, and tells of it.
+fn forget_line() {
+    // What cannot be dropped is read as a line of its own.
+    let _ = tcflush(io::stdin(), FlushArg::TCIFLUSH);
+    eprintln!("\nthis line is not UTF-8 and is forgotten; set the terminal to UTF-8");
 }
 
 fn refused(error: ReadlineError) -> Failure {

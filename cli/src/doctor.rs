@@ -12,6 +12,7 @@ use dram_boards::{
 use dram_engine::{select, threads};
 use dram_targets::Kernels;
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::process::Command;
 
@@ -59,7 +60,7 @@ fn firmware() -> Option<Power> {
 }
 
 /// The speed of the disk with a model, or with the largest in the models folder.
-fn measure(model: Option<&str>) -> Outcome<Option<Disk>> {
+fn measure(model: Option<&OsStr>) -> Outcome<Option<Disk>> {
     let file = match model {
         Some(model) => Some(models::find(model)?),
         None => models::folder().ok().and_then(|folder| disk::largest_model(&folder)),
@@ -109,7 +110,7 @@ impl<'a> Report<'a> {
             "slows_celsius": self.board().and_then(|board| self.machine.slows_celsius(board)),
             "sheds_celsius": self.board().and_then(|board| self.machine.sheds_celsius(board)),
             "disk": self.disk.as_ref().map(|disk| json!({
-                "file": disk.file, "bytes": disk.bytes, "seconds": disk.seconds,
+                "file": disk.file.to_string_lossy(), "bytes": disk.bytes, "seconds": disk.seconds,
                 "bytes_per_second": disk.bytes_per_second(), "may_be_cached": disk.may_be_cached,
             })),
             "advice": self.advice,

@@ -1,8 +1,8 @@
 //! Failures and the exit codes that tell them apart.
 
 use dram_engine::{Class, EngineError};
-use std::io;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
+use std::{env, io, panic};
 
 /// What a script can learn from the exit code; the help lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,11 @@ impl Failure {
         Self { message: format!("{subject}: {}", self.message), ..self }
     }
 
+    /// Adds what else to do.
+    pub(crate) fn with(self, remedy: &str) -> Self {
+        Self { message: format!("{}; {remedy}", self.message), ..self }
+    }
+
     /// Prints the message and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         if !self.message.is_empty() {
@@ -66,6 +71,21 @@ impl From<dram_runtime::Error> for Failure {
     fn from(error: dram_runtime::Error) -> Self {
         EngineError::from(error).into()
     }
+}
+
+/// From now on a panic is a failure like others: one sentence, [`Code::Runtime`], and no image of the
+/// memory, with all that was said, on the disk. The standard library panics where a system refuses
+/// what it takes for granted. `RUST_BACKTRACE` tells of it in the usual way.
+pub(crate) fn fail_on_panic() {
+    if env::var_os("RUST_BACKTRACE").is_some() {
+        return;
+    }
+    panic::set_hook(Box::new(|info| {
+        let told = info.payload_as_str().unwrap_or("unknown");
+        let place = info.location().map(|place| format!(" ({place})")).unwrap_or_default();
+        notice(&format!("the system refuses what is needed, or dram is at fault: {told}{place}"));
+        process::exit(Code::Runtime as i32);
+    }));
 }
 
 /// Tells of what is worth a warning, and goes on.

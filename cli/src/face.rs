@@ -7,6 +7,7 @@ use crate::exit::{Code, Failure, Outcome, notice};
 use dram_boards::face::{Pins, Press, Report, State};
 use dram_boards::{Board, Sensors};
 use dram_engine::{Host, Status, Work};
+use dram_runtime::threads::spawn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,7 +45,9 @@ impl Face {
     pub(crate) fn beside<T>(self, status: &Status, work: impl FnOnce() -> T) -> T {
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
-            scope.spawn(|| self.keep(status, &stop));
+            if spawn(scope, || self.keep(status, &stop)).is_none() {
+                notice("--face: the system gives no thread for it; the face stays dark");
+            }
             let outcome = work();
             stop.store(true, Ordering::Relaxed);
             outcome

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &args::Fit) -> Outcome {
     let (mut catalog, errors) = Catalog::load(&root);
     errors.iter().for_each(|error| notice(&error.to_string()));
     let machine = Machine::read(&root, root.page_bytes());
-    let address = hub::address(&args.model)?;
+    let address = args.model.to_str().map(hub::address).transpose()?.flatten();
     let begin = address.as_deref().map(Beginning::fetch).transpose()?;
     let here = || models::find(&args.model);
     let path: PathBuf = begin.as_ref().map_or_else(here, |begin| Ok(begin.path()))?;

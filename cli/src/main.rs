@@ -1,6 +1,15 @@
 //! The program `dram`: arguments in, text and exit codes out.
 #![forbid(unsafe_code)]
 
+/// As the standard library's, but a stderr that takes nothing, on a full disk or with a reader that
+/// has gone, does not end the program: what it was asked to do matters more than telling of it.
+macro_rules! eprintln {
+    ($($arguments:tt)*) => {{
+        let line = std::format!($($arguments)*);
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes());
+    }};
+}
+
 mod args;
 mod bench;
 mod boards;
@@ -14,6 +23,7 @@ mod face;
 mod fit;
 mod hub;
 mod interrupt;
+mod looks;
 mod models;
 mod pack;
 mod prompt;
@@ -33,8 +43,17 @@ use exit::{Code, Failure, Outcome};
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// What the program takes before it knows what it is to do.
+const START_BYTES: usize = 1 << 20;
+
 fn main() -> ExitCode {
     let start = Instant::now();
+    if Vec::<u8>::new().try_reserve_exact(START_BYTES).is_err() {
+        let message = "there is not enough memory to start; raise the limit (`ulimit -v`)";
+        return Failure::new(Code::NoRoom, message).report();
+    }
+    interrupt::survive_limits();
+    exit::fail_on_panic();
     match run(&Cli::parse(), start) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

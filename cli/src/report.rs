@@ -21,7 +21,7 @@ pub(crate) fn to_json(answer: &Answer, model: &Model<'_>) -> Value {
         "decode_ts": answer.decode_speed(),
         "first_token_seconds": answer.first_token.as_secs_f64(),
         "weights_bytes": model.weights_bytes,
-        "weights_are_mapped": !model.in_tiles,
+        "weights_are_mapped": model.is_mapped,
         "session_bytes": model.session_bytes,
         "heat": heat(&answer.heat),
     })
@@ -40,10 +40,13 @@ fn heat(story: &Story) -> Value {
 
 /// Speed and memory, for people.
 pub(crate) fn print_speed(answer: &Answer, model: &Model<'_>) {
-    let how = if model.in_tiles { "in tiles" } else { "mapped" };
+    let how = match (model.in_tiles, model.is_mapped) {
+        (true, _) => "in tiles",
+        (false, true) => "mapped",
+        (false, false) => "read",
+    };
     let (threads, kernels) = (words::threads(model.threads), model.kernels.name());
-    eprintln!();
-    eprintln!("prompt  {} tokens, {:.1} a second", answer.prompt_tokens, answer.prefill_speed());
+    eprintln!("\nprompt  {} tokens, {:.1} a second", answer.prompt_tokens, answer.prefill_speed());
     eprintln!("answer  {} tokens, {:.1} a second", answer.tokens.len(), answer.decode_speed());
     eprintln!("first   token after {:.2} s", answer.first_token.as_secs_f64());
     eprintln!(

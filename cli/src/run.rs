@@ -14,8 +14,8 @@ use dram_engine::{
 };
 use dram_runtime::text::Channel;
 use dram_targets::Kernels;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Write};
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -26,19 +26,25 @@ enum Wish {
 }
 
 pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -> Outcome {
-    let (model, words) = divide(&args.words);
+    let (named, words) = divide(&args.words);
+    if let Some(named) = named {
+        check_named(named, words)?;
+    }
     let wish = wish(args, words)?;
     let options = args.load.options();
     let host = Host::read(Root::system(), args.load.board.name.as_deref(), &mut notice)?;
     #[cfg(feature = "face")]
     let face = args.face.then(|| Face::open(&host)).transpose()?;
-    let path = path(model.as_deref())?;
+    let path = path(named)?;
     let status = &Status::default();
     status.set(Work::Loading);
     let asking = Asking { most: most(args), asked: start, status };
     let work = || {
         with_session(&host, &path, &options, kernels, |model, session| {
             models::remember(model.path);
+            if named.is_none() {
+                tell_model(model);
+            }
             if let Some(warning) = model.vocab.warning() {
                 notice(warning);
             }
@@ -61,24 +67,40 @@ pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -
 }
 
 /// The model, if the first word is one, and the words of the prompt.
-fn divide(words: &[String]) -> (Option<String>, &[String]) {
+fn divide(words: &[OsString]) -> (Option<&OsStr>, &[OsString]) {
     match words.split_first() {
-        Some((first, rest)) if models::is_model(first) => (Some(first.clone()), rest),
+        Some((first, rest)) if models::is_model(first, rest.first().map(OsString::as_os_str)) => {
+            (Some(first), rest)
+        }
         _ => (None, words),
     }
 }
 
-/// A prompt from the command line or stdin, or a chat on a terminal.
-fn wish(args: &args::Run, words: &[String]) -> Outcome<Wish> {
+/// Refuses a model that is not there, before anything waits for a prompt.
+fn check_named(model: &OsStr, words: &[OsString]) -> Outcome {
+    if model.to_str().and_then(Known::named).is_some() {
+        return Ok(());
+    }
+    models::find(model).map(drop).map_err(|failure| match words {
+        [] => failure,
+        _ => failure.with("if it begins the prompt, name a model before it"),
+    })
+}
+
+/// A prompt from stdin and the command line, or a chat on a terminal.
+fn wish(args: &args::Run, words: &[OsString]) -> Outcome<Wish> {
     let refuse = |message| Err(Failure::new(Code::Usage, message));
-    let text = match words {
-        [] if !io::stdin().is_terminal() => prompt::stdin()?,
-        [] if args.raw || args.output.json => return refuse("--raw and --json need a prompt"),
-        [] if !io::stdout().is_terminal() => {
+    let piped = prompt::piped()?;
+    let text = match (piped, words) {
+        (Some(piped), words) => prompt::join(piped, &sentence(words)?),
+        (None, []) if args.raw || args.output.json => {
+            return refuse("--raw and --json need a prompt");
+        }
+        (None, []) if !io::stdout().is_terminal() => {
             return refuse("no prompt, and without a terminal no chat; give a prompt");
         }
-        [] => return Ok(Wish::Chat),
-        words => words.join(" "),
+        (None, []) => return Ok(Wish::Chat),
+        (None, words) => sentence(words)?,
     };
     if text.trim().is_empty() {
         return refuse("the prompt is empty; give one, or pass it on stdin");
@@ -86,10 +108,19 @@ fn wish(args: &args::Run, words: &[String]) -> Outcome<Wish> {
     Ok(Wish::Prompt(text))
 }
 
+/// The words of a prompt, as they stood on the command line.
+fn sentence(words: &[OsString]) -> Outcome<String> {
+    let words: Option<Vec<_>> = words.iter().map(|word| word.to_str()).collect();
+    words.map(|words| words.join(" ")).ok_or_else(|| {
+        let message = "the prompt is not UTF-8; set a terminal and locale of UTF-8";
+        Failure::new(Code::BadFile, message)
+    })
+}
+
 /// The file of the model, which is downloaded if that is possible and it is not there.
-fn path(model: Option<&str>) -> Outcome<PathBuf> {
-    let model = model.map_or_else(models::default, |model| Ok(model.into()))?;
-    if let Some(known) = Known::named(&model)
+fn path(named: Option<&OsStr>) -> Outcome<PathBuf> {
+    let model = named.map_or_else(models::default, |named| Ok(named.into()))?;
+    if let Some(known) = model.to_str().and_then(Known::named)
         && !known.path()?.exists()
     {
         let (name, megabytes) = (known.name, known.megabytes);
@@ -97,6 +128,11 @@ fn path(model: Option<&str>) -> Outcome<PathBuf> {
         pull::fetch(known)?;
     }
     models::find(&model)
+}
+
+/// Tells which model answers, where the user has named none.
+fn tell_model(model: &Model<'_>) {
+    notice(&format!("{} answers, as no model is named", model.name()));
 }
 
 /// Starts a conversation with the user's instructions, or those that a known model needs.
@@ -138,7 +174,7 @@ fn show(args: &args::Run, screen: &mut Screen, channel: Channel, text: &str) -> 
 }
 
 fn most(args: &args::Run) -> usize {
-    args.tokens.map_or(usize::MAX, NonZero::get)
+    args.tokens.unwrap_or(usize::MAX)
 }
 
 fn tell(args: &args::Run, answer: &Answer, model: &Model<'_>) -> Outcome {

@@ -1,6 +1,6 @@
 //! How tokens are chosen: what the command line says, else what suits the model.
 
-use crate::args;
+use crate::args::{self, Seed};
 use crate::exit::Outcome;
 use dram_engine::{Model, sampling};
 use dram_runtime::Sampling;
@@ -18,7 +18,10 @@ pub(crate) fn choose(args: &args::Sampling, model: &Model<'_>) -> Outcome<Sampli
         top_p: args.top_p.unwrap_or(advised.top_p),
         min_p: args.min_p.unwrap_or(advised.min_p),
         repeat_penalty: args.repeat_penalty.unwrap_or(advised.repeat_penalty),
-        seed: args.seed.unwrap_or(advised.seed),
+        seed: match args.seed {
+            Some(Seed::Fixed(seed)) => seed,
+            Some(Seed::Random) | None => advised.seed,
+        },
         ..advised
     })
 }

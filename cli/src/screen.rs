@@ -38,15 +38,19 @@ impl Screen {
     /// Shows a piece of a reply.
     pub(crate) fn show(&mut self, channel: Channel, text: &str) -> io::Result<()> {
         match channel {
-            Channel::Reasoning if self.shows_thoughts => self.think(text),
-            Channel::Reasoning => Ok(()),
+            Channel::Reasoning => {
+                if self.shows_thoughts {
+                    self.think(text);
+                }
+                Ok(())
+            }
             Channel::Answer => self.say(text),
         }
     }
 
     /// Ends a reply, with a line break if `line` and it has none.
     pub(crate) fn end(&mut self, line: bool) -> io::Result<()> {
-        self.end_thought()?;
+        self.end_thought();
         self.last = None;
         if line && !std::mem::replace(&mut self.is_line_start, true) {
             writeln!(io::stdout())?;
@@ -54,16 +58,15 @@ impl Screen {
         io::stdout().flush()
     }
 
-    fn think(&mut self, text: &str) -> io::Result<()> {
-        let mut err = io::stderr().lock();
+    fn think(&mut self, text: &str) {
         if self.last.replace(Channel::Reasoning) != Some(Channel::Reasoning) {
-            err.write_all(self.marks[0].as_bytes())?;
+            tell(self.marks[0]);
         }
-        err.write_all(harmless(text).as_bytes())
+        tell(&harmless(text));
     }
 
     fn say(&mut self, text: &str) -> io::Result<()> {
-        self.end_thought()?;
+        self.end_thought();
         self.last = Some(Channel::Answer);
         self.is_line_start = text.ends_with('\n');
         let mut out = io::stdout().lock();
@@ -75,12 +78,16 @@ impl Screen {
         out.flush()
     }
 
-    fn end_thought(&mut self) -> io::Result<()> {
-        match self.last {
-            Some(Channel::Reasoning) => io::stderr().write_all(self.marks[1].as_bytes()),
-            _ => Ok(()),
+    fn end_thought(&mut self) {
+        if self.last == Some(Channel::Reasoning) {
+            tell(self.marks[1]);
         }
     }
+}
+
+/// Writes to stderr. An answer is worth more than its thoughts: what fails here ends nothing.
+fn tell(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// The text with control characters, which a terminal would obey, made visible.

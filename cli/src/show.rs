@@ -31,7 +31,7 @@ fn to_json(path: &Path, contents: &Contents) -> Value {
         })
     });
     json!({
-        "path": path,
+        "path": path.to_string_lossy(),
         "name": contents.name,
         "architecture": contents.architecture,
         "sizes": sizes.collect::<serde_json::Map<_, _>>(),

@@ -2,6 +2,7 @@
 
 use crate::error::{Class, EngineError, Outcome};
 use dram_boards::{Board, Catalog, Evidence, Identity, Match};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -13,18 +14,20 @@ use std::path::Path;
 /// describe a board. Without a request `None` means a machine of an architecture that no board has.
 pub fn select<'a>(
     catalog: &'a mut Catalog,
-    request: Option<&str>,
+    request: Option<&OsStr>,
     identity: &'a Identity,
 ) -> Outcome<Option<Match<'a>>> {
     let Some(request) = request else { return Ok(catalog.detect(identity)) };
-    let is_known = catalog.named(request).is_some();
-    let board = if is_known { catalog.named(request) } else { Some(catalog.add(read(request)?)) };
+    let name = request.to_str().filter(|name| catalog.named(name).is_some());
+    let board = match name {
+        Some(name) => catalog.named(name),
+        None => Some(catalog.add(read(request.as_ref())?)),
+    };
     Ok(board.map(|board| Match { board, evidence: Evidence::Request }))
 }
 
 /// A board's file.
-fn read(path: &str) -> Outcome<Board> {
-    let path = Path::new(path);
+fn read(path: &Path) -> Outcome<Board> {
     if !path.is_file() {
         let message =
             format!("no board or file \"{}\"; `dram boards` lists boards", path.display());
@@ -32,6 +35,6 @@ fn read(path: &str) -> Outcome<Board> {
     }
     let bad = |reason: String| EngineError::new(Class::BadFile, reason).about(path.display());
     let text = fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
-    let id = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    Board::parse(id, &text).map_err(|error| bad(error.to_string()))
+    let id = path.file_stem().unwrap_or_default().to_string_lossy();
+    Board::parse(&id, &text).map_err(|error| bad(error.to_string()))
 }

@@ -3,6 +3,7 @@
 use crate::answer::{Answer, Asking};
 use crate::error::{EngineError, Outcome};
 use crate::form::Form;
+use crate::length::check_length;
 use crate::load::Model;
 use crate::solo::Solo;
 use dram_runtime::text::{Channel, Message, Role};
@@ -75,6 +76,7 @@ impl<'c, 'a> Conversation<'c, 'a> {
     ) -> Result<Answer, E> {
         let messages = self.messages.iter().map(|(role, content)| Message { role: *role, content });
         let messages: Vec<_> = messages.collect();
+        check_length(&mut self.solo.encoder, &messages, self.solo.session.limits().context)?;
         let (tokens, start) = self.form.encode(&mut self.solo.encoder, &messages, self.thinks)?;
         let known = self.keep(&tokens).map_err(EngineError::from)?;
         let past = (self.sequence, known);

@@ -55,6 +55,7 @@ pub fn with_candidate<T, E: From<EngineError>>(
     f: impl FnOnce(&Candidate<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     with_gguf(path, |gguf| {
+        gguf.check_is_model().map_err(about(path))?;
         let mut slots = vec![None; Plan::layers_in(gguf).map_err(about(path))?];
         let plan = Plan::new(gguf, &mut slots).map_err(about(path))?;
         f(&Candidate { gguf, plan: &plan })
@@ -73,7 +74,7 @@ impl<'a> Candidate<'a> {
         let weights: usize = gguf.tensors().map(|tensor| tensor.bytes().len()).sum();
         let default = Limits::default();
         let threads = options.threads.unwrap_or(threads);
-        let context = options.context.unwrap_or(default.context.min(plan.config.context_length));
+        let context = options.context_of(plan.config.context_length);
         let limits = Limits { context, threads, kv: options.kv, ..default };
         Ok(Needs { plan, limits, fixed_bytes: weights + Vocab::bytes(gguf)? })
     }

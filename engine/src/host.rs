@@ -5,6 +5,7 @@ use crate::error::Outcome;
 use crate::options::LoadOptions;
 use crate::pin::keep_to;
 use dram_boards::{Board, Catalog, Machine, Memory, Root, Threads};
+use std::ffi::OsStr;
 use std::num::NonZero;
 use std::thread;
 
@@ -25,7 +26,7 @@ impl Host {
     /// # Errors
     ///
     /// As [`select`].
-    pub fn read(root: Root, board: Option<&str>, notice: &mut dyn FnMut(&str)) -> Outcome<Self> {
+    pub fn read(root: Root, board: Option<&OsStr>, notice: &mut dyn FnMut(&str)) -> Outcome<Self> {
         let (mut catalog, errors) = Catalog::load(&root);
         errors.iter().for_each(|error| notice(&error.to_string()));
         let machine = Machine::read(&root, root.page_bytes());

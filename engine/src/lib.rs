@@ -21,6 +21,7 @@ pub mod fit;
 mod form;
 mod heat;
 mod host;
+mod length;
 mod load;
 pub mod measure;
 mod oom;
@@ -31,6 +32,7 @@ pub mod sampling;
 mod scheduler;
 mod solo;
 mod status;
+mod threads;
 mod tokens;
 pub mod words;
 

@@ -4,11 +4,13 @@ use crate::error::{Class, EngineError, Outcome};
 use crate::host::Host;
 use crate::oom;
 use crate::options::{LoadOptions, Weights};
+use crate::threads::both;
 use crate::words::megabytes;
 use dram_boards::Threads;
 use dram_quant::Order;
-use dram_runtime::model::{Gguf, Map, Plan, Room, read_ahead};
+use dram_runtime::model::{Gguf, Map, Plan, Room, Split, read_ahead};
 use dram_runtime::text::Vocab;
+use dram_runtime::threads::spawn;
 use dram_runtime::{Error, Limits, Session, Tiling};
 use dram_targets::Kernels;
 use std::path::Path;
@@ -27,6 +29,8 @@ pub struct Model<'a> {
     pub weights_bytes: usize,
     /// Whether the weights are in tiles, or become tiles while they are used.
     pub in_tiles: bool,
+    /// Whether they are used where the file is mapped, and take no memory of the program's own.
+    pub is_mapped: bool,
     /// Bytes of everything else.
     pub session_bytes: usize,
     /// Threads to generate, and to read a prompt.
@@ -36,11 +40,16 @@ pub struct Model<'a> {
 }
 
 impl Model<'_> {
-    /// The name of the model's file, without `.gguf`.
+    /// The name of the model's file, without `.gguf` and the number of a part.
     pub fn name(&self) -> String {
-        self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+        let name = self.path.file_name().and_then(Split::of).map(|split| split.stem);
+        name.or(self.path.file_stem()).unwrap_or_default().to_string_lossy().into_owned()
     }
 }
+
+/// What tokenizing, choosing tokens and keeping an answer take, in many small allocations that
+/// cannot fail one by one: there is room for all of them, or none is begun.
+const ANSWER_BYTES: usize = 16 << 20;
 
 /// Lends a checked view of a model's file.
 ///
@@ -70,11 +79,14 @@ pub fn with_session<T, E: From<EngineError>>(
     oom::volunteer();
     let loading = Loading { host, path, options, kernels, threads: host.threads(options) };
     host.pin(options, loading.most_threads());
+    loading.check_file()?;
     let maps = Map::open_all(path).map_err(about(path))?;
     view(path, &maps, |header| {
+        header.check_is_model().map_err(about(path))?;
         loading.check_fits(header, bytes(&maps))?;
-        let place = loading.place(header, bytes(&maps))?;
-        let mut tables = vec![0; Vocab::bytes(header).map_err(about(path))?];
+        let place = loading.place(header, &maps)?;
+        let tables = Vocab::bytes(header).map_err(about(path))?;
+        let mut tables = Room::new("the vocabulary", tables).map_err(EngineError::from)?;
         let (vocab, images) = loading.read(header, place, &mut tables)?;
         let weights = images.as_deref().unwrap_or(&maps);
         if options.mlock {
@@ -83,7 +95,9 @@ pub fn with_session<T, E: From<EngineError>>(
         view(path, weights, |gguf| {
             let (vocab, weights_bytes) = (&vocab, bytes(weights));
             let release = |rows: &[u8]| maps.iter().for_each(|map| map.release(rows));
-            loading.start(Loaded { gguf, vocab, weights_bytes, place, release: &release }, f)
+            let is_mapped = weights.iter().all(Map::is_mapped);
+            let release = &release;
+            loading.start(Loaded { gguf, vocab, weights_bytes, is_mapped, place, release }, f)
         })
     })
 }
@@ -113,6 +127,8 @@ struct Loaded<'a> {
     gguf: &'a Gguf<'a>,
     vocab: &'a Vocab<'a>,
     weights_bytes: usize,
+    /// Whether the file is mapped.
+    is_mapped: bool,
     place: Place,
     /// Lets go of rows of the map that are in tiles now.
     release: &'a (dyn Fn(&[u8]) + Sync),
@@ -121,6 +137,18 @@ struct Loaded<'a> {
 impl Loading<'_> {
     fn most_threads(&self) -> usize {
         self.threads.decode.max(self.threads.prefill) as usize
+    }
+
+    /// Refuses a file that the free memory does not hold, before anything is read: where it cannot
+    /// be mapped, opening it takes memory for all of it.
+    fn check_file(&self) -> Outcome {
+        if self.options.force {
+            return Ok(());
+        }
+        let needed = Map::bytes_of(self.path).map_err(about(self.path))?;
+        let remedy = "take a smaller model, as `dram fit` tells, or --force";
+        check_room(self.host, "the model", needed, remedy)
+            .map_err(|error| error.about(self.path.display()))
     }
 
     /// Refuses a model whose weights would have to come from the disk again and again.
@@ -142,11 +170,20 @@ impl Loading<'_> {
     /// Where the weights are to lie.
     ///
     /// Left to choose, they become tiles where this CPU gains by it and half of the memory is enough.
-    fn place(&self, header: &Gguf<'_>, weights_bytes: usize) -> Outcome<Place> {
+    /// What could only be read and not mapped stays in rows: tiles would be a second copy.
+    fn place(&self, header: &Gguf<'_>, maps: &[Map]) -> Outcome<Place> {
+        let weights_bytes = bytes(maps);
         let is_packed = header.tensors().any(|tensor| tensor.order() == Order::Tiles);
+        let is_read = !maps.iter().all(Map::is_mapped);
         let in_tiles = match self.options.weights {
             Weights::Rows => false,
             _ if is_packed => false,
+            Weights::Auto if is_read => false,
+            Weights::Tiles if is_read => {
+                let message = "this file system maps no files, so that tiles would be a second \
+                               copy of the weights; take --weights rows, or a packed file";
+                return Err(EngineError::new(Class::NoRoom, message).about(self.path.display()));
+            }
             Weights::Auto => {
                 let available = self.host.available_bytes();
                 let fits = available.is_some_and(|available| weights_bytes <= available / 2);
@@ -175,12 +212,9 @@ impl Loading<'_> {
         place: Place,
         tables: &'v mut [u8],
     ) -> Outcome<(Vocab<'v>, Option<Vec<Map>>)> {
-        let (vocab, images) = thread::scope(|scope| {
-            let vocab = scope.spawn(|| Vocab::new(header, tables));
-            let read = || Map::read_tiles(self.path, self.most_threads());
-            let images = (place == Place::Read).then(read).transpose();
-            (vocab.join().expect("no file makes the vocabulary panic"), images)
-        });
+        let read = || Map::read_tiles(self.path, self.most_threads());
+        let (vocab, images) =
+            both(|| Vocab::new(header, tables), || (place == Place::Read).then(read).transpose());
         let images = images.map_err(about(self.path))?;
         Ok((vocab.map_err(about(self.path))?, images))
     }
@@ -191,7 +225,7 @@ impl Loading<'_> {
         loaded: Loaded<'_>,
         f: impl FnOnce(&Model<'_>, &mut Session<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let Loaded { gguf, vocab, weights_bytes, place, release } = loaded;
+        let Loaded { gguf, vocab, weights_bytes, is_mapped, place, release } = loaded;
         let mut slots = vec![None; Plan::layers_in(gguf).map_err(about(self.path))?];
         let plan = Plan::new(gguf, &mut slots).map_err(about(self.path))?;
         let limits = self.limits(&plan);
@@ -199,11 +233,13 @@ impl Loading<'_> {
         let remedy = "take a smaller --ctx, or --kv q8_0";
         check_room(self.host, "a session", session_bytes, remedy)?;
         let mut memory = Room::new("a session", session_bytes).map_err(EngineError::from)?;
-        let is_arranged = place == Place::Arranged;
-        let tile_bytes = if is_arranged { Tiling::bytes(&plan) } else { Ok(0) };
-        let tile_bytes = tile_bytes.map_err(EngineError::from)?;
-        let mut room = Room::new("the model in tiles", tile_bytes).map_err(EngineError::from)?;
+        let mut room = self.tile_room(&plan, place).map_err(EngineError::from)?;
+        let (place, tile_bytes) = match (place, room.len()) {
+            (Place::Arranged, 0) => (Place::Mapped, 0),
+            (place, tile_bytes) => (place, tile_bytes),
+        };
         let mut layers = vec![None; plan.config.layers];
+        drop(Room::new("an answer", ANSWER_BYTES).map_err(EngineError::from)?);
         let mut session =
             Session::new(&plan, self.kernels, limits, &mut memory).map_err(EngineError::from)?;
         if tile_bytes > 0 {
@@ -217,6 +253,7 @@ impl Loading<'_> {
             vocab,
             weights_bytes,
             in_tiles: place != Place::Mapped,
+            is_mapped: place == Place::Mapped && is_mapped,
             session_bytes,
             threads: self.threads.at_most(session.limits().threads as u32),
             kernels: self.kernels,
@@ -224,10 +261,21 @@ impl Loading<'_> {
         reading_ahead(&plan, || f(&model, &mut session))
     }
 
+    /// Room for weights that become tiles. Where the system has none, and nobody asked for tiles,
+    /// they stay in rows.
+    fn tile_room(&self, plan: &Plan<'_>, place: Place) -> Result<Room, Error> {
+        let is_arranged = place == Place::Arranged;
+        let bytes = if is_arranged { Tiling::bytes(plan)? } else { 0 };
+        let what = "the model in tiles";
+        match Room::new(what, bytes) {
+            Err(_) if self.options.weights == Weights::Auto => Room::new(what, 0),
+            room => room,
+        }
+    }
+
     fn limits(&self, plan: &Plan<'_>) -> Limits {
         let default = Limits::default();
-        let context =
-            self.options.context.unwrap_or(default.context.min(plan.config.context_length));
+        let context = self.options.context_of(plan.config.context_length);
         let sequences = self.options.sequences.unwrap_or(default.sequences);
         let (threads, kv) = (self.most_threads(), self.options.kv);
         let pages = self.options.pages.unwrap_or(default.pages);
@@ -239,7 +287,8 @@ impl Loading<'_> {
 fn reading_ahead<T>(plan: &Plan<'_>, f: impl FnOnce() -> T) -> T {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| read_ahead(plan.weights(), &stop));
+        // Without a thread they are read when they are used.
+        let _ = spawn(scope, || read_ahead(plan.weights(), &stop));
         let outcome = f();
         stop.store(true, Ordering::Relaxed);
         outcome

@@ -1,6 +1,6 @@
 //! How a model is to be laid out in memory, as plain data.
 
-use dram_runtime::KvFormat;
+use dram_runtime::{KvFormat, Limits};
 
 /// How a model's weights lie in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,8 @@ pub enum Weights {
 /// What a face asks for when it loads a model; what is `None` is left to the model and the board.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
-    /// Positions of prompt and answer together; 4096 or what the model was trained for.
+    /// Positions of prompt and answer together, 0 being what the model was trained for; 4096 unless
+    /// asked, or what the model was trained for if that is less.
     pub context: Option<usize>,
     /// Format of keys and values.
     pub kv: KvFormat,
@@ -35,6 +36,17 @@ pub struct LoadOptions {
     pub sequences: Option<usize>,
     /// Pages of keys and values that sequences share; as many as all of them take at full length.
     pub pages: Option<usize>,
+}
+
+impl LoadOptions {
+    /// Positions for a model that was trained for so many.
+    pub(crate) fn context_of(&self, trained: usize) -> usize {
+        match self.context {
+            Some(0) => trained,
+            Some(asked) => asked,
+            None => Limits::default().context.min(trained),
+        }
+    }
 }
 
 impl Default for LoadOptions {

@@ -22,11 +22,12 @@ pub use ticket::{Finished, Ticket, Token, Update, Usage};
 
 use crate::answer::Ending;
 use crate::batch::BatchMemory;
-use crate::error::{EngineError, Outcome};
+use crate::error::{Class, EngineError, Outcome};
 use crate::heat::Heat;
 use crate::status::Stop;
 use budget::Budget;
 use dram_runtime::text::Vocab;
+use dram_runtime::threads::spawn;
 use dram_runtime::{Batch, Error, FinishReason, Reply, Session, SessionFault};
 use dram_targets::PAGE;
 use places::Places;
@@ -62,7 +63,7 @@ struct Shared {
 ///
 /// # Errors
 ///
-/// If there is no memory to choose tokens in.
+/// If there is no memory to choose tokens in, or no thread.
 pub fn with_engine<T>(
     vocab: &Vocab<'_>,
     session: &mut Session<'_>,
@@ -89,11 +90,15 @@ pub fn with_engine<T>(
         active: Vec::new(),
         statistics: Statistics::default(),
     };
-    Ok(thread::scope(|scope| {
+    thread::scope(|scope| {
         let closing = Closing(&engine);
-        scope.spawn(|| scheduler.run());
-        f(closing.0)
-    }))
+        if spawn(scope, || scheduler.run()).is_none() {
+            let message = "the system gives no thread for the scheduler; raise its limit of \
+                           processes (`ulimit -u`, or TasksMax= in a systemd unit)";
+            return Err(EngineError::new(Class::NoRoom, message));
+        }
+        Ok(f(closing.0))
+    })
 }
 
 /// Closes an engine, also where its user panics: else its thread would wait for ever.

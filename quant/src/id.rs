@@ -42,7 +42,7 @@ pub struct Refused {
 }
 
 impl fmt::Display for Refused {
-    /// Source of names and ids: `ggml.h` of llama.cpp.
+    /// Source of names and ids: `ggml.h` of llama.cpp, and that of ik_llama.cpp.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reason = match self.id {
             4 | 5 => "(Q4_2/Q4_3) was removed from GGUF in 2023; get a newer file of this model",
@@ -65,6 +65,10 @@ impl fmt::Display for Refused {
             24..=28 => "(plain integers or F64) is not a weight format; F32, F16 and BF16 are",
             34 | 35 => {
                 "(ternary TQ1_0 or TQ2_0) is not supported; take Q4_0 or Q4_K_M of this model"
+            }
+            97..=99 | 133..=158 | 200..=399 => {
+                "is one of ik_llama.cpp's own (such as IQ4_K, IQ4_KS or Q4_0_R8), which is not \
+                 supported; take Q4_0 or Q4_K_M of this model"
             }
             40..=42 => "(NVFP4, Q1_0 or Q2_0) is not supported; take Q4_0 or Q4_K_M of this model",
             _ => "is not known; the file is damaged or newer than this program",

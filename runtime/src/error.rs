@@ -9,13 +9,14 @@ mod text;
 
 #[cfg(feature = "std")]
 pub use fault::PathFault;
-pub use fault::{FileFault, KeyFault, PartsFault, TensorFault};
+pub use fault::{Contents, FileFault, KeyFault, PartsFault, TensorFault};
 pub use name::Name;
 #[cfg(feature = "std")]
 pub use saved::SavedFault;
 pub use session::{ColumnFault, SessionFault};
 pub use text::TextFault;
 
+use crate::model::kind_of;
 use core::fmt;
 
 /// Everything this crate refuses, as plain data: it borrows nothing and owns no heap memory.
@@ -51,6 +52,8 @@ pub enum Error {
     Text(TextFault),
     /// The parts of a split file do not belong together.
     Parts(PartsFault),
+    /// The file holds something else than a model.
+    Contents(Contents),
     /// A family of models that is not computed.
     Architecture {
         /// What the file says it is.
@@ -120,7 +123,7 @@ impl Error {
         match self {
             Self::File { .. } | Self::Key { .. } | Self::Tensor { .. } => Kind::BadFile,
             Self::Parts(PartsFault::Absent { .. }) => Kind::Missing,
-            Self::Parts(_) | Self::Architecture { .. } => Kind::BadFile,
+            Self::Parts(_) | Self::Contents(_) | Self::Architecture { .. } => Kind::BadFile,
             Self::Text(TextFault::Long { .. }) | Self::Session(_) => Kind::Runtime,
             Self::Text(_) => Kind::BadFile,
             Self::NoRoom { .. } => Kind::NoRoom,
@@ -165,9 +168,14 @@ impl fmt::Display for Error {
             Self::Key { key, fault } => write!(f, "key \"{key}\": {fault}"),
             Self::Tensor { tensor, fault } => write!(f, "tensor \"{tensor}\": {fault}"),
             Self::Parts(fault) => fault.fmt(f),
+            Self::Contents(contents) => contents.fmt(f),
             Self::Text(fault) => fault.fmt(f),
             Self::Architecture { found, supported } => {
-                write!(f, "general.architecture is \"{found}\", which is not supported; ")?;
+                write!(f, "general.architecture is \"{found}\", ")?;
+                if let Some(kind) = kind_of(found.as_str()) {
+                    write!(f, "{kind}, ")?;
+                }
+                write!(f, "which is not supported; ")?;
                 for (i, name) in supported.iter().enumerate() {
                     let before = if i == 0 { "" } else { ", " };
                     let before = if i > 0 && i + 1 == supported.len() { " and " } else { before };
@@ -183,7 +191,11 @@ impl fmt::Display for Error {
                 write!(f, "a model of {needed} layers needs as many slots and was given {given}")
             }
             Self::NoRoom { what, needed, available: None } => {
-                write!(f, "{what} needs {needed} bytes of memory, which the system does not have")
+                write!(
+                    f,
+                    "{what} needs {needed} bytes of memory, which the system does not give; close \
+                     other programs, or raise the limit (`ulimit -v`, or that of the control group)"
+                )
             }
             #[cfg(feature = "std")]
             Self::Path(fault) => fault.fmt(f),

@@ -62,11 +62,13 @@ mod reply;
 mod sample;
 pub mod session;
 pub mod text;
+#[cfg(feature = "std")]
+pub mod threads;
 
 pub use batch::Batch;
 pub use error::{
-    ColumnFault, Error, FileFault, KeyFault, Kind, Name, PartsFault, SessionFault, TensorFault,
-    TextFault,
+    ColumnFault, Contents, Error, FileFault, KeyFault, Kind, Name, PartsFault, SessionFault,
+    TensorFault, TextFault,
 };
 #[cfg(feature = "std")]
 pub use error::{PathFault, SavedFault};

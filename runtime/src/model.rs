@@ -9,6 +9,8 @@ mod hyper;
 mod layer;
 #[cfg(feature = "std")]
 mod map;
+mod not_a_model;
+mod not_gguf;
 pub(crate) mod number;
 #[cfg(feature = "std")]
 mod pack;
@@ -25,10 +27,14 @@ mod value;
 
 pub use arch::{Architecture, Presence, RopePairs};
 pub use config::Config;
+#[cfg(feature = "std")]
+pub use files::Split;
 pub use gguf::{Gguf, Key};
 pub use layer::{Layer, LayerOf, MatrixShape, VectorShape};
 #[cfg(feature = "std")]
 pub use map::{Map, read_ahead};
+pub(crate) use not_a_model::kind_of;
+pub use not_gguf::NotGguf;
 pub use number::{Number, Type};
 #[cfg(feature = "std")]
 pub use pack::pack;

@@ -113,6 +113,7 @@ impl<'a> Session<'a> {
         let mut arena = Arena::new("a session", memory, Self::bytes(plan, &limits)?)?;
         let (pages, state, workers) = carve(plan, &limits, &mut arena)?;
         let pool = Pool::new(limits.threads);
+        let limits = Limits { threads: pool.threads(), ..limits };
         let threads = Threads { few: limits.threads, many: limits.threads };
         let (tiled, answered) = (None, 0);
         Ok(Self { plan, kernels, limits, threads, pool, pages, state, workers, tiled, answered })
@@ -123,7 +124,7 @@ impl<'a> Session<'a> {
         self.plan
     }
 
-    /// The limits it started with, as [`Limits::fit`] made them.
+    /// The limits it started with, as [`Limits::fit`] made them, and the threads that the system gave.
     pub const fn limits(&self) -> &Limits {
         &self.limits
     }

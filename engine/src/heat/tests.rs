@@ -229,7 +229,7 @@ fn threads_are_the_boards_and_cores_are_spared() {
         );
         tree.write("own.toml", &board);
         let own = tree.0.join("own.toml");
-        Host::read(Root::new(&tree.0), own.to_str(), &mut |_| {}).unwrap()
+        Host::read(Root::new(&tree.0), Some(own.as_os_str()), &mut |_| {}).unwrap()
     };
     let chosen = |host: &Host, options: &LoadOptions| {
         let threads = host.threads(options);

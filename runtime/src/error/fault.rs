@@ -1,5 +1,6 @@
 //! What is wrong at a place, without the place.
 
+use crate::model::NotGguf;
 use crate::model::number::{Number, Type};
 use core::fmt;
 use dram_quant::{Format, Refused};
@@ -17,8 +18,8 @@ pub enum FileFault {
         /// Bytes that are left.
         left: usize,
     },
-    /// The bytes are something else than a GGUF file; what, and what to do.
-    Magic(&'static str),
+    /// The bytes are something else than a GGUF file.
+    Magic(NotGguf),
     /// A version of GGUF that is not read.
     Version(u32),
     /// More items than the file could hold or the reader takes.
@@ -47,7 +48,7 @@ impl fmt::Display for FileFault {
             Self::Short { needed, left } => {
                 write!(f, "the next item has {needed} bytes, {left} are left; {DAMAGED}")
             }
-            Self::Magic(what) => f.write_str(what),
+            Self::Magic(other) => other.fmt(f),
             Self::Version(version) if version & 0xffff == 0 && *version != 0 => {
                 write!(f, "the file is big-endian; convert the model to a little-endian file")
             }
@@ -262,6 +263,48 @@ impl fmt::Display for TensorFault {
                 )
             }
         }
+    }
+}
+
+/// What a GGUF file holds that is no model which can be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Contents {
+    /// Changes to the weights of a model (LoRA).
+    Adapter,
+    /// What turns images or sound into numbers for a model.
+    Projector,
+    /// Which weights matter to a model, for whoever quantizes it.
+    ImportanceMatrix,
+    /// Directions in which a model's layers can be pushed.
+    ControlVector,
+    /// Tokens without a model.
+    Vocabulary,
+}
+
+impl fmt::Display for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Adapter => {
+                "the file holds an adapter (LoRA), which changes a model and is none by itself; \
+                 merge it into its model, or take a file of the whole model"
+            }
+            Self::Projector => {
+                "the file holds the part of a model that sees images or hears (mmproj); take the \
+                 file of the language model, which reads text"
+            }
+            Self::ImportanceMatrix => {
+                "the file holds an importance matrix (imatrix), which serves to quantize a model; \
+                 take the model's own file"
+            }
+            Self::ControlVector => {
+                "the file holds a control vector, which steers a model and is none by itself; take \
+                 the model's own file"
+            }
+            Self::Vocabulary => {
+                "the file holds a vocabulary without weights; take a file of the whole model"
+            }
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a model's file says.
 
+use super::not_a_model::of_part;
 use super::number::Type;
 use super::part::{Part, Seen, TENSORS_MAX};
 use super::tensor::{Info, Tensor};
@@ -48,7 +49,9 @@ impl<'a> Gguf<'a> {
         let first = Part::parse(first)?;
         let mut gguf = Self { first, rest, architecture: "" };
         gguf.check_parts()?;
-        gguf.architecture = gguf.get("general.architecture")?;
+        gguf.architecture = gguf
+            .get("general.architecture")
+            .map_err(|error| of_part(&gguf.first).map_or(error, Error::Contents))?;
         Ok(gguf)
     }
 
@@ -83,6 +86,10 @@ impl<'a> Gguf<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    pub(super) const fn first(&self) -> &Part<'a> {
+        &self.first
     }
 
     /// `general.architecture`: the family of models, and the prefix of its keys.

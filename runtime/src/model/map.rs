@@ -9,6 +9,7 @@ use core::{fmt, hint, ops::Deref};
 use memmap2::{Mmap, MmapOptions};
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::vec::Vec;
 
@@ -26,30 +27,55 @@ enum Memory {
 }
 
 impl Map {
-    /// Maps one regular file.
+    /// Maps one regular file, or reads it where the file system maps none.
     ///
     /// # Errors
     ///
     /// [`Error::Path`] at once for what is not a file that can be read, such as a directory, a
-    /// pipe or a device; [`Error::Io`] if mapping fails. An empty file maps to no bytes.
+    /// pipe or a device; [`Error::Io`] if it can be neither mapped nor read, [`Error::NoRoom`] if
+    /// there is no room to. An empty file maps to no bytes.
     pub fn open(path: &Path) -> Result<Self, Error> {
         Self::of(&open(path)?)
     }
 
     /// Maps an open file.
     pub(crate) fn of(file: &File) -> Result<Self, Error> {
-        if length(file)? == 0 {
-            return Room::new("the model", 0).map(|none| Self(Memory::Read(none)));
+        let bytes = length(file)?;
+        if bytes == 0 {
+            return Room::new("the model", 0).map(Self::in_memory);
         }
         // SAFETY: the mapping is read-only and private; that nobody changes the file meanwhile is
         // the documented duty of whoever installs models, which no program can enforce.
         let map = unsafe { MmapOptions::new().map_copy_read_only(file) };
-        map.map(|map| Self(Memory::Mapped(map))).map_err(mapping)
+        map.map(|map| Self(Memory::Mapped(map))).or_else(|_| Self::read(file, bytes))
+    }
+
+    /// Reads an open file: some file systems on networks, in user space or in containers map none.
+    fn read(file: &File, bytes: usize) -> Result<Self, Error> {
+        let mut image = Room::new("the model", bytes)?;
+        let done = file.read_exact_at(&mut image, 0);
+        done.map_err(|error| Error::Io { doing: "read", reason: error.kind() })?;
+        Ok(Self::in_memory(image))
+    }
+
+    /// Whether it is in the file's own pages, which the system drops and reads again as it likes.
+    pub const fn is_mapped(&self) -> bool {
+        matches!(self.0, Memory::Mapped(_))
     }
 
     /// What was read to memory instead of mapped.
     pub(crate) fn in_memory(image: Room) -> Self {
         Self(Memory::Read(image))
+    }
+
+    /// Bytes of a model's file, or of all its parts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_all`] for paths.
+    pub fn bytes_of(path: &Path) -> Result<usize, Error> {
+        let mut lengths = parts(path)?.into_iter().map(|path| length(&open(&path)?));
+        lengths.try_fold(0, |sum: usize, length| Ok(sum.saturating_add(length?)))
     }
 
     /// Maps a file, and if its name is that of a part (`…-00001-of-00003.gguf`) all parts of that
@@ -180,9 +206,6 @@ impl fmt::Debug for Map {
 
 fn length(file: &File) -> Result<usize, Error> {
     let about = file.metadata().map_err(|error| Error::Path(PathFault::Refused(error.kind())))?;
-    usize::try_from(about.len()).map_err(|_| mapping(ErrorKind::FileTooLarge.into()))
-}
-
-fn mapping(error: std::io::Error) -> Error {
-    Error::Io { doing: "map", reason: error.kind() }
+    usize::try_from(about.len())
+        .map_err(|_| Error::Io { doing: "map", reason: ErrorKind::FileTooLarge })
 }

@@ -9,6 +9,7 @@
 //!
 //! Source: the specification `docs/gguf.md` of ggml.
 
+use super::not_gguf::NotGguf;
 use super::number::Type;
 use super::reader::{Reader, plain};
 use super::tensor::Info;
@@ -47,7 +48,9 @@ impl<'a> Part<'a> {
     /// Checks everything but the uniqueness of the tensors' names.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes, 0);
-        check_magic(bytes)?;
+        if let Some(other) = NotGguf::sniff(bytes) {
+            return Err(Error::file(0, FileFault::Magic(other)));
+        }
         reader.take(4)?;
         check_version(&mut reader)?;
         let tensors = count(&mut reader, "tensors", TENSOR_BYTES, TENSORS_MAX)?;
@@ -177,35 +180,6 @@ fn key_name<'a>(reader: &mut Reader<'a>) -> Result<&'a str, Error> {
     }
     let name = reader.take(length)?;
     plain(name).ok_or_else(|| Error::Key { key: Name::lossy(name), fault: KeyFault::Name })
-}
-
-/// Says what a file is that does not start as GGUF files do.
-fn check_magic(bytes: &[u8]) -> Result<(), Error> {
-    let starts = |prefix: &str| {
-        bytes.get(..prefix.len()).is_some_and(|b| b.eq_ignore_ascii_case(prefix.as_bytes()))
-    };
-    let what = if bytes.starts_with(b"GGUF") {
-        return Ok(());
-    } else if bytes.is_empty() {
-        "the file is empty; get it again"
-    } else if bytes.len() < 4 {
-        "the file is too short for a GGUF file; get it again"
-    } else if starts("FUGG") {
-        "the file is a big-endian GGUF file; convert the model to a little-endian file"
-    } else if starts("version https://git-lfs") {
-        "the file is a Git LFS pointer, not the model; fetch the model with `git lfs pull`"
-    } else if starts("<!doctype") || starts("<html") {
-        "the file is a web page, not a model; check the address it was downloaded from"
-    } else if starts("PK\x03\x04") {
-        "the file is a ZIP archive or a PyTorch checkpoint; unpack it, or convert it to GGUF"
-    } else if bytes.get(8) == Some(&b'{') {
-        "the file is in safetensors format; convert it to GGUF"
-    } else if ["tjgg", "fmgg", "lmgg", "algg"].into_iter().any(starts) {
-        "the file is in a GGML format from before GGUF; get a newer file of this model"
-    } else {
-        "the file does not start with \"GGUF\", it is no model; check the path"
-    };
-    Err(Error::file(0, FileFault::Magic(what)))
 }
 
 /// A set of names without heap memory, by their 64-bit FNV-1a hashes.

@@ -6,6 +6,7 @@ use super::room::Room;
 use super::tensor::Info;
 use super::{Gguf, part::Part};
 use crate::error::{Error, PartsFault};
+use crate::threads::spawn;
 use byteorder::{ByteOrder, LE};
 use core::mem;
 use core::ops::Range;
@@ -168,8 +169,8 @@ fn cut(pieces: &mut Vec<Piece>, end: usize, bytes: usize, tiles: Option<(Format,
     }
 }
 
-/// Does all jobs on `threads` threads, each with scratch of its own; the first failure stops every
-/// thread.
+/// Does all jobs on `threads` threads, or as many as the system gives, each with scratch of its own;
+/// the first failure stops every thread.
 fn share<J: Send, S: Default>(
     jobs: Vec<J>,
     threads: usize,
@@ -185,7 +186,7 @@ fn share<J: Send, S: Default>(
         Ok(())
     };
     thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(drain)).collect();
+        let others: Vec<_> = (1..threads).map_while(|_| spawn(scope, drain)).collect();
         let mine = drain();
         others
             .into_iter()

@@ -224,15 +224,20 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// A pool of `threads` threads, the caller counted; one without the feature `std`.
+    /// A pool of `threads` threads, the caller counted, or of as many as the system gives; one
+    /// without the feature `std`.
+    #[cfg(feature = "std")]
     pub(crate) fn new(threads: usize) -> Self {
-        let threads = if cfg!(feature = "std") { threads.clamp(1, MAX_THREADS) } else { 1 };
-        Self {
-            started: threads,
-            active: threads,
-            #[cfg(feature = "std")]
-            crew: (threads > 1).then(|| crew::Crew::new(threads - 1)),
-        }
+        let crew = (threads > 1).then(|| crew::Crew::new(threads.min(MAX_THREADS) - 1));
+        let crew = crew.filter(|crew| crew.threads() > 0);
+        let started = 1 + crew.as_ref().map_or(0, crew::Crew::threads);
+        Self { started, active: started, crew }
+    }
+
+    /// The caller alone.
+    #[cfg(not(feature = "std"))]
+    pub(crate) fn new(_: usize) -> Self {
+        Self { started: 1, active: 1 }
     }
 
     /// Threads that compute, the caller counted.

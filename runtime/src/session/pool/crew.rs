@@ -18,6 +18,7 @@
 use super::sync::{
     Arc, AtomicBool, AtomicU64, AtomicUsize, JoinHandle, Ordering, UnsafeCell, fence, hint, thread,
 };
+use crate::threads::has_room;
 use std::vec::Vec;
 
 /// What threads call: `(thread, part)`, the caller being thread 0.
@@ -76,13 +77,18 @@ impl Crew {
         let start = |number| {
             let shared = Arc::clone(&shared);
             let thread = thread::Builder::new().name(std::format!("dram-{number}"));
-            thread.spawn(move || shared.serve(number)).ok()
+            has_room().then(|| thread.spawn(move || shared.serve(number)).ok())?
         };
         let threads: Vec<_> = (1..=count).map_while(start).collect();
         while shared.started.load(Ordering::Relaxed) < threads.len() {
             thread::yield_now();
         }
         Self { shared, threads }
+    }
+
+    /// Threads that were started.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.len()
     }
 
     /// From the next job on, lets `active` threads compute, the caller counted; wakes all, so that
