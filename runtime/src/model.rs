@@ -23,6 +23,7 @@ mod rope;
 mod tensor;
 #[cfg(feature = "std")]
 mod tiles;
+mod used;
 mod value;
 
 pub use arch::{Architecture, Presence, RopePairs};
@@ -42,6 +43,6 @@ pub use part::{KEYS_MAX, TENSORS_MAX};
 pub use plan::{Plan, Slot};
 #[cfg(feature = "std")]
 pub use room::Room;
-pub use rope::{Rope, Yarn};
+pub use rope::{Rope, Scaling};
 pub use tensor::Tensor;
 pub use value::{Array, FromValue, Strings, Value};

@@ -7,6 +7,7 @@ mod tiny;
 use build::Random;
 use core::sync::atomic::AtomicBool;
 use dram_quant::{Format, f32_to_f16};
+use dram_runtime::model::Scaling;
 use dram_runtime::{
     Column, Constraints, Error, KvFormat, Limits, Sampler, Sampling, Scratch, Sequence,
     SessionFault,
@@ -33,7 +34,8 @@ const SHAPE: Shape = Shape {
     kv_heads: 2,
     head_len: 64,
     rope_base: 1e4,
-    yarn: None,
+    scaling: Scaling::NONE,
+    attn_factor: 1.0,
     eps: 1e-4,
     tied: true,
 };

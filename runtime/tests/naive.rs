@@ -6,10 +6,11 @@ mod oracle;
 mod tiny;
 
 use dram_quant::{Matrix, f16_to_f32, f32_to_f16};
+use dram_runtime::model::Scaling;
 use dram_runtime::{Gguf, KvFormat, Limits};
 use oracle::{Oracle, Rounding};
 use tiny::session::{limits, logits, start};
-use tiny::{MIXES, Mix, Tiny};
+use tiny::{MIXES, Mix, Shape, Tensor, Tiny};
 
 const POSITIONS: usize = 300;
 
@@ -60,6 +61,69 @@ fn llama() {
 #[test]
 fn qwen3() {
     MIXES.iter().for_each(|mix| agrees(&tiny::qwen3(*mix), *mix));
+}
+
+#[test]
+fn every_bias_is_added() {
+    for mix in [Mix::F32, Mix::Q4_0] {
+        tiny::all(mix).into_iter().for_each(|model| agrees(&model.with_all_biases(), mix));
+    }
+}
+
+#[test]
+fn a_model_without_its_usual_biases_runs() {
+    let mut model = tiny::qwen2(Mix::F32);
+    model.tensors.retain(|tensor| !tensor.name.ends_with(".bias"));
+    agrees(&model, Mix::F32);
+}
+
+#[test]
+fn rope_is_scaled_as_the_file_says() {
+    let yarn = Scaling::Yarn { factor: 8.0, original_context_length: 64 };
+    for scaling in [Scaling::Linear(4.0), yarn] {
+        for model in tiny::all(Mix::F32) {
+            let shape = Shape { scaling, attn_factor: 1.1, ..model.shape };
+            agrees(&Tiny::new(shape, Mix::F32), Mix::F32);
+        }
+    }
+}
+
+/// A factor is linear where no type is told, also by the key of old.
+#[test]
+fn a_factor_needs_no_type() {
+    let model = tiny::llama(Mix::F32);
+    let tokens = model.shape.tokens(POSITIONS);
+    let typed = Shape { scaling: Scaling::Linear(4.0), ..model.shape.clone() };
+    let logits_of = |file: &[u8]| {
+        let limits = limits(POSITIONS, POSITIONS);
+        start(file, dram_targets::best(), limits, |session| logits(session, &tokens))
+    };
+    let expected = logits_of(&Tiny::new(typed, Mix::F32).file());
+    assert_ne!(expected, logits_of(&model.file()));
+    for name in ["llama.rope.scaling.factor", "llama.rope.scale_linear"] {
+        let file = model.build().key(name, build::F32, 4_f32.to_le_bytes()).bytes();
+        assert!(logits_of(&file) == expected, "{name}");
+    }
+}
+
+/// LongRoPE has factors for sequences within the original context, and others beyond it.
+#[test]
+fn factors_are_those_of_the_context() {
+    let mut model = tiny::llama(Mix::F32);
+    let mut long = model.tensor("rope_freqs.weight").clone();
+    long.bytes.rotate_left(4);
+    model.tensors.push(Tensor { name: "rope_factors_long.weight".into(), ..long.clone() });
+    model.tensor("rope_freqs.weight").name = "rope_factors_short.weight".into();
+    let file = model.build().text("llama.rope.scaling.type", "longrope");
+    let file = file.u32("llama.rope.scaling.original_context_length", 100).bytes();
+    let of = |file: &[u8], context| {
+        let tokens = model.shape.tokens(50);
+        start(file, dram_targets::best(), limits(context, 50), |session| logits(session, &tokens))
+    };
+    let mut plain = tiny::llama(Mix::F32);
+    assert!(of(&file, 100) == of(&plain.file(), 100), "short factors");
+    plain.tensor("rope_freqs.weight").bytes = long.bytes;
+    assert!(of(&file, 101) == of(&plain.file(), 101), "long factors");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::header::Header;
 use super::mix::Mix;
 use super::shape::Shape;
+use dram_runtime::model::Scaling;
 
 /// Puts the keys of a shape into a header; the vocabulary's are not among them.
 pub(crate) fn describe(shape: &Shape, mix: Mix, header: &mut Header) {
@@ -28,11 +29,10 @@ pub(crate) fn describe(shape: &Shape, mix: Mix, header: &mut Header) {
     }
     header.f32(&key("rope.freq_base"), config.rope.base);
     header.f32(&key("attention.layer_norm_rms_epsilon"), config.rms_norm_eps);
-    if let Some(yarn) = &config.rope.yarn {
+    if let Scaling::Yarn { factor, original_context_length } = config.rope.scaling {
         header.text(&key("rope.scaling.type"), "yarn");
-        header.f32(&key("rope.scaling.factor"), yarn.factor);
-        header
-            .u32(&key("rope.scaling.original_context_length"), yarn.original_context_length as u32);
-        header.f32(&key("rope.scaling.attn_factor"), yarn.attn_factor);
+        header.f32(&key("rope.scaling.factor"), factor);
+        header.u32(&key("rope.scaling.original_context_length"), original_context_length as u32);
+        header.f32(&key("rope.scaling.attn_factor"), config.rope.attn_factor);
     }
 }

@@ -3,7 +3,7 @@
 use super::vocabulary::{Base, QWEN3, R1_LLAMA, R1_QWEN2};
 use dram_quant::Format;
 use dram_runtime::Error;
-use dram_runtime::model::{Architecture, Config, LayerOf, Presence, Rope, Yarn};
+use dram_runtime::model::{Architecture, Config, LayerOf, Presence, Rope, Scaling};
 
 /// A model: its sizes, and the vocabulary it has.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,8 @@ struct Row {
     rope_base: f32,
     eps: f32,
     context_length: usize,
-    yarn: Option<Yarn>,
+    /// How rope is scaled, and its `attn_factor`.
+    scaling: (Scaling, f32),
     is_tied: bool,
 }
 
@@ -57,7 +58,7 @@ const ROWS: [Row; 10] = {
         r1_qwen2("r1:14b",  48, [5120, 13824, 40, 8], 152_064, [1e6, 1e-5]),
         r1_qwen2("r1:32b",  64, [5120, 27648, 40, 8], 152_064, [1e6, 1e-5]),
         r1_llama("r1:70b",  80, [8192, 28672, 64, 8]),
-        Row { context_length: 131_072, yarn: Some(R1_0528), ..qwen3("r1-0528:8b", 36, [4096, 12288, 32, 8]) },
+        Row { context_length: 131_072, scaling: R1_0528, ..qwen3("r1-0528:8b", 36, [4096, 12288, 32, 8]) },
         Row { is_tied: true, ..qwen3("qwen3:0.6b", 28, [1024, 3072, 16, 8]) },
         Row { is_tied: true, ..qwen3("qwen3:1.7b", 28, [2048, 6144, 16, 8]) },
         Row { is_tied: true, ..qwen3("qwen3:4b",   36, [2560, 9728, 32, 8]) },
@@ -65,8 +66,8 @@ const ROWS: [Row; 10] = {
 };
 
 /// What R1-0528 stretches the context of Qwen3-8B with.
-const R1_0528: Yarn =
-    Yarn { factor: 4.0, original_context_length: 32_768, attn_factor: 0.878_248_9 };
+const R1_0528: (Scaling, f32) =
+    (Scaling::Yarn { factor: 4.0, original_context_length: 32_768 }, 0.878_248_9);
 
 /// A model whose output matrix is its own, for the context of most distills.
 const fn row(
@@ -90,7 +91,7 @@ const fn row(
         rope_base,
         eps,
         context_length: 131_072,
-        yarn: None,
+        scaling: (Scaling::NONE, 1.0),
         is_tied: false,
     }
 }
@@ -143,8 +144,8 @@ impl Tensor {
 
 impl Row {
     fn shape(self) -> Result<Shape, Error> {
-        let Self { name, base, tokens, is_tied, layers, heads, kv_heads, rope_base, yarn, .. } =
-            self;
+        let Self { name, base, tokens, is_tied, layers, heads, kv_heads, rope_base, .. } = self;
+        let (scaling, attn_factor) = self.scaling;
         let config = Config {
             architecture: Architecture::named(self.architecture)?,
             layers,
@@ -155,7 +156,7 @@ impl Row {
             feed_forward_length: self.feed_forward_length,
             context_length: self.context_length,
             rms_norm_eps: self.eps,
-            rope: Rope { base: rope_base, pairs: HEAD_LEN / 2, yarn },
+            rope: Rope { base: rope_base, pairs: HEAD_LEN / 2, scaling, attn_factor },
         };
         Ok(Shape { name, config, tokens, is_tied, base })
     }
@@ -191,7 +192,7 @@ impl Shape {
                 |x| (x.name, Part::Vector, vec![x.len], x.presence),
             );
             let parts = parts.into_array().into_iter();
-            for (name, part, dims, _) in parts.filter(|part| part.3 == Presence::Required) {
+            for (name, part, dims, _) in parts.filter(|part| part.3.is_usual()) {
                 add(format!("blk.{layer}.{name}"), part, &dims);
             }
         }

@@ -130,6 +130,8 @@ pub enum KeyFault {
         /// Elements it must have.
         must: usize,
     },
+    /// Its value is not the same for all layers.
+    Layers,
     /// Its value is text that is not UTF-8.
     Text,
     /// It asks for something that is not computed.
@@ -154,6 +156,9 @@ impl fmt::Display for KeyFault {
             }
             Self::Number { found, must } => write!(f, "is {found}, must be {must}"),
             Self::Length { found, must } => write!(f, "has {found} elements, must have {must}"),
+            Self::Layers => {
+                write!(f, "differs between layers, must be the same for all; take another model")
+            }
             Self::Text => write!(f, "is text that is not UTF-8; {DAMAGED}"),
             Self::Unsupported { must } => {
                 write!(f, "asks for what is not supported, must be {must}; take another model")
@@ -207,6 +212,13 @@ pub enum TensorFault {
     NotF32(Format),
     /// No model of the architecture has it.
     Foreign(&'static str),
+    /// The vocabulary has tokens without a row.
+    Vocabulary {
+        /// Rows of the embedding.
+        rows: usize,
+        /// Tokens of the vocabulary.
+        tokens: usize,
+    },
     /// Its factors are not all finite and above 0.
     Factors,
     /// Its numbers do not lie at an address that is a multiple of 4.
@@ -254,6 +266,10 @@ impl fmt::Display for TensorFault {
             Self::Foreign(architecture) => write!(
                 f,
                 "is no part of a {architecture} model, and its effect would be left out; convert the model again"
+            ),
+            Self::Vocabulary { rows, tokens } => write!(
+                f,
+                "has {rows} rows, but the vocabulary has {tokens} tokens; convert the model again"
             ),
             Self::Factors => write!(f, "must hold finite numbers above 0; {DAMAGED}"),
             Self::Misaligned => {

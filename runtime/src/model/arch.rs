@@ -41,10 +41,19 @@ pub struct Architecture {
 pub enum Presence {
     /// All have it.
     Required,
+    /// Those that were published have it, and one without it runs too.
+    Usual,
     /// Some have it.
     Optional,
     /// None has it: a file with it is refused, since to leave it out would be silently wrong.
     Absent,
+}
+
+impl Presence {
+    /// Whether models have it as they were published.
+    pub const fn is_usual(self) -> bool {
+        matches!(self, Self::Required | Self::Usual)
+    }
 }
 
 /// Which numbers of a head rope turns together: pair `i` of `n`.

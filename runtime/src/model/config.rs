@@ -2,8 +2,9 @@
 
 use super::Gguf;
 use super::arch::Architecture;
-use super::hyper::{SIZE_MAX, positive, refusal, size, size_or};
+use super::hyper::{SIZE_MAX, of_layers, positive, refusal, size, size_or};
 use super::rope::Rope;
+use super::used;
 use crate::error::Error;
 
 /// The most layers a file may declare; the largest distill has 80.
@@ -26,7 +27,7 @@ pub struct Config {
     pub head_len: usize,
     /// Numbers of a token inside the feed-forward part.
     pub feed_forward_length: usize,
-    /// Positions the model was trained for.
+    /// Positions the model was trained for, or those that each attends to where these are fewer.
     pub context_length: usize,
     /// Added to the mean square in norms.
     pub rms_norm_eps: f32,
@@ -43,21 +44,25 @@ impl Config {
     pub fn read(gguf: &Gguf<'_>) -> Result<Self, Error> {
         let architecture = Architecture::named(gguf.architecture())?;
         let embedding_length = size(gguf, "embedding_length", 32, SIZE_MAX)?;
-        let heads = size(gguf, "attention.head_count", 1, embedding_length)?;
+        let heads = of_layers(gguf, "attention.head_count", 1, embedding_length)?;
         let head_len = size_or(gguf, "attention.key_length", 8, 1024, embedding_length / heads)?;
         let value_len = size_or(gguf, "attention.value_length", 8, 1024, head_len)?;
         let rope_len = size_or(gguf, "rope.dimension_count", 2, head_len, head_len)?;
+        let context_length = context_length(gguf)?;
         let config = Self {
             architecture,
             layers: size(gguf, "block_count", 1, LAYERS_MAX)?,
             embedding_length,
             heads,
-            kv_heads: size_or(gguf, "attention.head_count_kv", 1, heads, heads)?,
+            kv_heads: match gguf.value(gguf.hyper("attention.head_count_kv")) {
+                Some(_) => of_layers(gguf, "attention.head_count_kv", 1, heads)?,
+                None => heads,
+            },
             head_len,
-            feed_forward_length: size(gguf, "feed_forward_length", 32, SIZE_MAX)?,
-            context_length: size(gguf, "context_length", 1, SIZE_MAX)?,
+            feed_forward_length: of_layers(gguf, "feed_forward_length", 32, SIZE_MAX)?,
+            context_length,
             rms_norm_eps: positive(gguf, "attention.layer_norm_rms_epsilon", None)?,
-            rope: Rope::read(gguf, rope_len)?,
+            rope: Rope::read(gguf, rope_len, context_length)?,
         };
         let rules = [
             (
@@ -88,10 +93,11 @@ impl Config {
             ),
             ("rope.dimension_count", rope_len, rope_len.is_multiple_of(2), "even"),
         ];
-        match rules.into_iter().find(|(_, _, holds, _)| !holds) {
-            Some((key, found, _, must)) => Err(refusal(gguf, key, found, must)),
-            None => Ok(config),
+        if let Some((key, found, _, must)) = rules.into_iter().find(|(_, _, holds, _)| !holds) {
+            return Err(refusal(gguf, key, found, must));
         }
+        used::check_keys(gguf, head_len)?;
+        Ok(config)
     }
 
     /// Query heads that share a KV head.
@@ -108,4 +114,12 @@ impl Config {
     pub const fn kv_len(&self) -> usize {
         self.kv_heads * self.head_len
     }
+}
+
+/// Positions the model was trained for. Where each attends only to a window of those before it, all
+/// is the same as without one up to the window's end.
+fn context_length(gguf: &Gguf<'_>) -> Result<usize, Error> {
+    let trained = size(gguf, "context_length", 1, SIZE_MAX)?;
+    let window = size_or(gguf, "attention.sliding_window", 0, u32::MAX as usize, 0)?;
+    Ok(if window > 0 { trained.min(window) } else { trained })
 }

@@ -15,12 +15,44 @@ pub(super) fn refusal(gguf: &Gguf<'_>, key: &str, found: usize, must: &'static s
 
 /// A number of the architecture, between `min` and `max`.
 pub(super) fn size(gguf: &Gguf<'_>, key: &str, min: usize, max: usize) -> Result<usize, Error> {
-    let found = gguf.get::<u32>(gguf.hyper(key))? as usize;
+    within(gguf, key, gguf.get::<u32>(gguf.hyper(key))? as usize, min, max)
+}
+
+fn within(
+    gguf: &Gguf<'_>,
+    key: &str,
+    found: usize,
+    min: usize,
+    max: usize,
+) -> Result<usize, Error> {
     if (min..=max).contains(&found) {
         return Ok(found);
     }
     let must = if found < min { "larger" } else { "smaller" };
     Err(refusal(gguf, key, found, must))
+}
+
+/// The same of all layers, also where the file has one for each, if these are equal.
+pub(super) fn of_layers(
+    gguf: &Gguf<'_>,
+    key: &str,
+    min: usize,
+    max: usize,
+) -> Result<usize, Error> {
+    let Some(array) = gguf.value(gguf.hyper(key)).and_then(|value| value.array()) else {
+        return size(gguf, key, min, max);
+    };
+    let number = |i| array.get(i).and_then(|value| value.unsigned());
+    let Some(first) = number(0) else {
+        return Err(Error::key(
+            gguf.hyper(key),
+            KeyFault::Elements { found: array.ty(), must: "numbers" },
+        ));
+    };
+    match (1..array.len()).all(|i| number(i) == Some(first)) {
+        true => within(gguf, key, usize::try_from(first).unwrap_or(usize::MAX), min, max),
+        false => Err(Error::key(gguf.hyper(key), KeyFault::Layers)),
+    }
 }
 
 /// The same, or `or` where the file says nothing.

@@ -33,13 +33,21 @@ pub struct LayerOf<M, V> {
     /// `(embedding_length, query_len)`
     pub o: M,
     /// `(embedding_length)`
+    pub o_bias: V,
+    /// `(embedding_length)`
     pub ffn_norm: V,
     /// `(feed_forward_length, embedding_length)`
     pub gate: M,
     /// `(feed_forward_length, embedding_length)`
     pub up: M,
+    /// `(feed_forward_length)`
+    pub gate_bias: V,
+    /// `(feed_forward_length)`
+    pub up_bias: V,
     /// `(embedding_length, feed_forward_length)`
     pub down: M,
+    /// `(embedding_length)`
+    pub down_bias: V,
 }
 
 /// The weights of a layer, where they lie. Vectors that the model does not have are empty.
@@ -75,22 +83,27 @@ impl LayerOf<MatrixShape, VectorShape> {
     pub const fn of(config: &Config) -> Self {
         let (embedding, ffn) = (config.embedding_length, config.feed_forward_length);
         let (query, kv, head) = (config.query_len(), config.kv_len(), config.head_len);
-        let (bias, head_norm) = (config.architecture.qkv_bias, config.architecture.qk_norm);
+        let (qkv_bias, head_norm) = (config.architecture.qkv_bias, config.architecture.qk_norm);
+        let bias = Presence::Optional;
         Self {
             attn_norm: vector("attn_norm.weight", embedding, Presence::Required),
             q: matrix("attn_q.weight", query, embedding),
             k: matrix("attn_k.weight", kv, embedding),
             v: matrix("attn_v.weight", kv, embedding),
-            q_bias: vector("attn_q.bias", query, bias),
-            k_bias: vector("attn_k.bias", kv, bias),
-            v_bias: vector("attn_v.bias", kv, bias),
+            q_bias: vector("attn_q.bias", query, qkv_bias),
+            k_bias: vector("attn_k.bias", kv, qkv_bias),
+            v_bias: vector("attn_v.bias", kv, qkv_bias),
             q_norm: vector("attn_q_norm.weight", head, head_norm),
             k_norm: vector("attn_k_norm.weight", head, head_norm),
             o: matrix("attn_output.weight", embedding, query),
+            o_bias: vector("attn_output.bias", embedding, bias),
             ffn_norm: vector("ffn_norm.weight", embedding, Presence::Required),
             gate: matrix("ffn_gate.weight", ffn, embedding),
             up: matrix("ffn_up.weight", ffn, embedding),
+            gate_bias: vector("ffn_gate.bias", ffn, bias),
+            up_bias: vector("ffn_up.bias", ffn, bias),
             down: matrix("ffn_down.weight", embedding, ffn),
+            down_bias: vector("ffn_down.bias", embedding, bias),
         }
     }
 }
@@ -125,10 +138,14 @@ impl<M, V> LayerOf<M, V> {
             q_norm: vector(self.q_norm)?,
             k_norm: vector(self.k_norm)?,
             o: matrix(self.o)?,
+            o_bias: vector(self.o_bias)?,
             ffn_norm: vector(self.ffn_norm)?,
             gate: matrix(self.gate)?,
             up: matrix(self.up)?,
+            gate_bias: vector(self.gate_bias)?,
+            up_bias: vector(self.up_bias)?,
             down: matrix(self.down)?,
+            down_bias: vector(self.down_bias)?,
         })
     }
 
@@ -150,11 +167,17 @@ impl<M, V> LayerOf<M, V> {
 
 impl<T> LayerOf<T, T> {
     /// All in order.
-    pub fn into_array(self) -> [T; 14] {
+    pub fn into_array(self) -> [T; 18] {
         #[rustfmt::skip]
         let Self {
-            attn_norm, q, k, v, q_bias, k_bias, v_bias, q_norm, k_norm, o, ffn_norm, gate, up, down,
+            attn_norm, q, k, v, q_bias, k_bias, v_bias, q_norm, k_norm, o, o_bias,
+            ffn_norm, gate, up, gate_bias, up_bias, down, down_bias,
         } = self;
-        [attn_norm, q, k, v, q_bias, k_bias, v_bias, q_norm, k_norm, o, ffn_norm, gate, up, down]
+        #[rustfmt::skip]
+        let all = [
+            attn_norm, q, k, v, q_bias, k_bias, v_bias, q_norm, k_norm, o, o_bias,
+            ffn_norm, gate, up, gate_bias, up_bias, down, down_bias,
+        ];
+        all
     }
 }

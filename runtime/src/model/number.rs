@@ -83,6 +83,17 @@ pub enum Number {
     Float(f64),
 }
 
+impl Number {
+    /// The nearest float.
+    pub(crate) fn to_f64(self) -> f64 {
+        match self {
+            Self::Unsigned(n) => n as f64,
+            Self::Signed(n) => n as f64,
+            Self::Float(n) => n,
+        }
+    }
+}
+
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

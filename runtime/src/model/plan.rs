@@ -2,7 +2,7 @@
 
 use super::arch::Presence;
 use super::layer::{Layer, LayerOf, VectorShape};
-use super::{Config, Gguf};
+use super::{Config, Gguf, rope, used};
 use crate::error::{Error, Name, TensorFault};
 use dram_quant::Matrix;
 
@@ -20,8 +20,9 @@ pub struct Plan<'a> {
     pub output_norm: &'a [f32],
     /// `(tokens, embedding_length)`; the embedding where the model ties the two.
     pub lm_head: Matrix<'a>,
-    /// Divisors of the rotary frequencies, `(rope.pairs)`, or empty where there are none.
-    pub rope_factors: &'a [f32],
+    /// `(tokens)`: added to the logits, or empty.
+    pub lm_head_bias: &'a [f32],
+    rope_factors: RopeFactors<'a>,
     layers: &'a [Slot<'a>],
 }
 
@@ -53,9 +54,22 @@ impl<'a> Plan<'a> {
             Some(tensor) => tensor.matrix(embedding.rows(), config.embedding_length)?,
             None => embedding,
         };
-        let rope_factors = rope_factors(gguf, &config)?;
+        check_vocabulary(gguf, embedding.rows())?;
+        used::check_tensors(gguf, &config)?;
+        let lm_head_bias = optional(gguf, "output.bias", embedding.rows())?;
+        let rope_factors = RopeFactors::read(gguf, &config)?;
         let output_norm = gguf.vector("output_norm.weight", config.embedding_length)?;
-        Ok(Self { config, embedding, output_norm, lm_head, rope_factors, layers: slots })
+        let layers = &*slots;
+        Ok(Self { config, embedding, output_norm, lm_head, lm_head_bias, rope_factors, layers })
+    }
+
+    /// Divisors of the rotary frequencies where sequences have up to `context` positions,
+    /// `(rope.pairs)`, or empty where there are none.
+    pub const fn rope_factors(&self, context: usize) -> &'a [f32] {
+        match context > self.rope_factors.original_context_length {
+            true => self.rope_factors.long,
+            false => self.rope_factors.short,
+        }
     }
 
     /// Layer `i`.
@@ -118,13 +132,49 @@ fn any_rows<'a>(gguf: &Gguf<'a>, name: &str, len: usize) -> Result<Matrix<'a>, E
     tensor.matrix(rows, len)
 }
 
-/// Llama 3's factors. They must not make a frequency infinite or undefined.
-fn rope_factors<'a>(gguf: &Gguf<'a>, config: &Config) -> Result<&'a [f32], Error> {
-    let name = "rope_freqs.weight";
-    let Some(tensor) = gguf.tensor(name) else { return Ok(&[]) };
-    let factors = tensor.vector(config.rope.pairs)?;
+/// Divisors of the rotary frequencies: Llama 3's, equal for all contexts, or those of LongRoPE.
+#[derive(Clone, Copy, Debug)]
+struct RopeFactors<'a> {
+    /// Up to so many positions the short ones count.
+    original_context_length: usize,
+    short: &'a [f32],
+    long: &'a [f32],
+}
+
+impl<'a> RopeFactors<'a> {
+    fn read(gguf: &Gguf<'a>, config: &Config) -> Result<Self, Error> {
+        let original_context_length = rope::original_context_length(gguf, config.context_length)?;
+        let of_all = factors(gguf, config, "rope_freqs.weight")?;
+        let or_all = |name| match factors(gguf, config, name)? {
+            [] => Ok::<_, Error>(of_all),
+            factors => Ok(factors),
+        };
+        let short = or_all("rope_factors_short.weight")?;
+        Ok(Self { original_context_length, short, long: or_all("rope_factors_long.weight")? })
+    }
+}
+
+/// Factors must not make a frequency infinite or undefined.
+fn factors<'a>(gguf: &Gguf<'a>, config: &Config, name: &str) -> Result<&'a [f32], Error> {
+    let factors = optional(gguf, name, config.rope.pairs)?;
     match factors.iter().all(|factor| factor.is_finite() && *factor > 0.0) {
         true => Ok(factors),
         false => Err(Error::tensor(name, TensorFault::Factors)),
+    }
+}
+
+/// A vector outside of layers; empty where the model has none.
+fn optional<'a>(gguf: &Gguf<'a>, name: &str, len: usize) -> Result<&'a [f32], Error> {
+    gguf.tensor(name).map_or(Ok(&[]), |tensor| tensor.vector(len))
+}
+
+/// Text must not become a token that the embedding does not have.
+fn check_vocabulary(gguf: &Gguf<'_>, rows: usize) -> Result<(), Error> {
+    let tokens = gguf.value("tokenizer.ggml.tokens").and_then(|value| value.array());
+    match tokens.map_or(0, |tokens| tokens.len()) {
+        tokens if tokens > rows => {
+            Err(Error::tensor("token_embd.weight", TensorFault::Vocabulary { rows, tokens }))
+        }
+        _ => Ok(()),
     }
 }

@@ -25,7 +25,7 @@ impl Session<'_> {
         }
     }
 
-    /// `x += o · attention(q, k, v)`, with q, k and v from the norm of x.
+    /// `x += o · attention(q, k, v)` and biases, with q, k and v from the norm of x.
     pub(super) fn attend(&mut self, i: usize, count: usize) {
         let (config, layer) = (&self.plan.config, self.layer(i));
         let qkv = [layer.q, layer.k, layer.v];
@@ -36,17 +36,21 @@ impl Session<'_> {
         self.attention(i, count);
         self.quantize(config.query_len(), activations_per_scale(&[layer.o]), count);
         self.multiply(&[layer.o], count);
+        self.add_bias(layer.o_bias, 0, count);
         self.add(count);
     }
 
-    /// `x += down · (silu(gate · y) * (up · y))`, with y the norm of x.
+    /// `x += down · (silu(gate · y) * (up · y))` and biases, with y the norm of x.
     pub(super) fn feed_forward(&mut self, i: usize, count: usize) {
         let layer = self.layer(i);
         let gate_up = [layer.gate, layer.up];
         self.normalize(layer.ffn_norm, activations_per_scale(&gate_up), count);
         self.multiply(&gate_up, count);
+        self.add_bias(layer.gate_bias, 0, count);
+        self.add_bias(layer.up_bias, 1, count);
         self.activate(activations_per_scale(&[layer.down]), count);
         self.multiply(&[layer.down], count);
+        self.add_bias(layer.down_bias, 0, count);
         self.add(count);
     }
 
@@ -71,6 +75,10 @@ impl Session<'_> {
         let input = state.q8.columns(state.y, count, len);
         let logits = &mut state.logits[..count * plan.tokens()];
         multiply(&mut self.pool, &mut self.workers, self.kernels, &[lm_head], input, logits);
+        if !plan.lm_head_bias.is_empty() {
+            let logits = logits.chunks_exact_mut(plan.tokens());
+            logits.for_each(|logits| self.kernels.add(plan.lm_head_bias, logits));
+        }
         count
     }
 
@@ -103,6 +111,16 @@ impl Session<'_> {
         let rows: usize = w.iter().map(Matrix::rows).sum();
         let out = &mut state.out[..count * rows];
         multiply(&mut self.pool, &mut self.workers, self.kernels, w, input, out);
+    }
+
+    /// Adds a bias, if there is one, to section `i` of a product whose sections are as long.
+    fn add_bias(&mut self, bias: &[f32], i: usize, count: usize) {
+        let (kernels, len) = (self.kernels, bias.len());
+        if len > 0 {
+            let out = &mut self.state.out[i * count * len..][..count * len];
+            let deal = Pieces::new(out, len);
+            self.pool.run(&mut self.workers, deal, |_, _, y| kernels.add(bias, y));
+        }
     }
 
     /// `x += out`.

@@ -82,8 +82,9 @@ impl<'a> State<'a> {
             joined: arena.take(attention::wave_queries(config, limits))?,
             logits: arena.take(limits.logits.saturating_mul(plan.tokens()))?,
         };
+        let factors = plan.rope_factors(limits.context);
         for (i, frequency) in state.frequencies.iter_mut().enumerate() {
-            *frequency = config.rope.frequency(i, plan.rope_factors.get(i).copied().unwrap_or(1.0));
+            *frequency = config.rope.frequency(i, factors.get(i).copied().unwrap_or(1.0));
         }
         Ok(state)
     }

@@ -31,28 +31,28 @@ pub(crate) struct Oracle<'a, R> {
     head_len: usize,
     eps: f64,
     rope_base: f64,
-    yarn: Option<Yarn>,
+    scaling: Scaling,
 }
 
 /// Rope in a context longer than the one it was made for.
-struct Yarn {
+struct Scaling {
+    /// Of pairs that turn slowly, and without YaRN of all.
     factor: f64,
-    /// Positions it was made for.
-    context: f64,
+    /// YaRN's: positions it was made for.
+    context: Option<f64>,
     magnitude: f64,
 }
 
-impl Yarn {
-    fn read(gguf: &Gguf<'_>) -> Result<Option<Self>, Error> {
+impl Scaling {
+    fn read(gguf: &Gguf<'_>) -> Result<Self, Error> {
         let find = |name: &str| gguf.find::<f32>(gguf.hyper(name)).map(|x| x.map(f64::from));
-        let context = gguf.find::<u32>(gguf.hyper("rope.scaling.original_context_length"))?;
-        let factor = find("rope.scaling.factor")?;
+        let factor = find("rope.scaling.factor")?.or(find("rope.scale_linear")?).unwrap_or(1.0);
         let magnitude = find("rope.scaling.attn_factor")?.unwrap_or(1.0);
-        Ok(factor.zip(context).map(|(factor, context)| Self {
-            factor,
-            context: context.into(),
-            magnitude: magnitude * (1.0 + 0.1 * factor.ln()),
-        }))
+        let is_yarn = gguf.find::<&str>(gguf.hyper("rope.scaling.type"))? == Some("yarn");
+        let context = gguf.find::<u32>(gguf.hyper("rope.scaling.original_context_length"))?;
+        let context = context.filter(|_| is_yarn).map(f64::from);
+        let from_factor = if is_yarn { 1.0 + 0.1 * factor.ln() } else { 1.0 };
+        Ok(Self { factor, context, magnitude: magnitude * from_factor })
     }
 }
 
@@ -79,7 +79,7 @@ impl<'a, R: Rounding> Oracle<'a, R> {
             head_len: find("attention.key_length")?.unwrap_or(embedding_length / heads),
             eps: gguf.get::<f32>(gguf.hyper("attention.layer_norm_rms_epsilon"))?.into(),
             rope_base: gguf.find::<f32>(gguf.hyper("rope.freq_base"))?.unwrap_or(1e4).into(),
-            yarn: Yarn::read(gguf)?,
+            scaling: Scaling::read(gguf)?,
         })
     }
 
@@ -106,7 +106,9 @@ impl<'a, R: Rounding> Oracle<'a, R> {
         let h = self.norm("output_norm.weight", len, x.split_off(first * len))?;
         let output = self.gguf.tensor("output.weight");
         let output = output.map_or(Ok(embedding), |w| w.matrix(embedding.rows(), len))?;
-        Ok(self.rounding.multiply(&output, &h))
+        let mut logits = self.rounding.multiply(&output, &h);
+        self.add_bias("output.bias", embedding.rows(), &mut logits)?;
+        Ok(logits)
     }
 
     fn embedding(&self) -> Result<Matrix<'a>, Error> {
@@ -168,7 +170,7 @@ impl<'a, R: Rounding> Oracle<'a, R> {
         let mut x = if has_norm { self.norm(&norm, self.head_len, x)? } else { x };
         let frequencies = self.frequencies()?;
         let pairs = frequencies.len();
-        let magnitude = self.yarn.as_ref().map_or(1.0, |yarn| yarn.magnitude);
+        let magnitude = self.scaling.magnitude;
         // The converter of llama's files makes the two of a pair neighbours; the others' does not.
         let are_neighbours = self.gguf.architecture() == "llama";
         for (position, x) in x.chunks_exact_mut(row).enumerate() {
@@ -194,17 +196,21 @@ impl<'a, R: Rounding> Oracle<'a, R> {
             self.rope_base.powf(-(i as f64) / pairs as f64) / factor
         };
         let mut frequencies: Vec<f64> = (0..pairs).map(frequency).collect();
-        let Some(yarn) = &self.yarn else { return Ok(frequencies) };
+        let Scaling { factor, context, .. } = self.scaling;
+        let Some(context) = context else {
+            frequencies.iter_mut().for_each(|frequency| *frequency /= factor);
+            return Ok(frequencies);
+        };
         // The pair whose wave fits so often into the context: the formula above, solved for i. Those
         // that fit 32 times stay, those that fit once or less are slowed down by all of the factor.
         let pair = |waves: f64| {
-            let wave = yarn.context / waves;
+            let wave = context / waves;
             (wave / (2.0 * PI)).ln() / self.rope_base.ln() * pairs as f64
         };
         let (first, last) = (pair(32.0).floor().max(0.0), pair(1.0).ceil());
         for (i, frequency) in frequencies.iter_mut().enumerate() {
             let mix = ((i as f64 - first) / (last - first)).clamp(0.0, 1.0);
-            *frequency = (1.0 - mix) * *frequency + mix * *frequency / yarn.factor;
+            *frequency = (1.0 - mix) * *frequency + mix * *frequency / factor;
         }
         Ok(frequencies)
     }
@@ -219,11 +225,16 @@ impl<'a, R: Rounding> Oracle<'a, R> {
     ) -> Result<Vec<f64>, Error> {
         let w = self.gguf.matrix(&format!("blk.{layer}.{part}.weight"), rows, len)?;
         let mut y = self.rounding.multiply(&w, x);
-        if let Some(bias) = self.gguf.tensor(&format!("blk.{layer}.{part}.bias")) {
-            let bias: Vec<f64> = bias.vector(rows)?.iter().map(|&b| b.into()).collect();
-            y.chunks_exact_mut(rows).for_each(|y| add(&bias, y));
-        }
+        self.add_bias(&format!("blk.{layer}.{part}.bias"), rows, &mut y)?;
         Ok(y)
+    }
+
+    fn add_bias(&self, name: &str, len: usize, y: &mut [f64]) -> Result<(), Error> {
+        if let Some(bias) = self.gguf.tensor(name) {
+            let bias: Vec<f64> = bias.vector(len)?.iter().map(|&b| b.into()).collect();
+            y.chunks_exact_mut(len).for_each(|y| add(&bias, y));
+        }
+        Ok(())
     }
 
     /// `rms_norm` of every `len` numbers.

@@ -7,7 +7,7 @@ mod vocabulary;
 
 use crate::build::{Entry, F32, File};
 use dram_quant::{Format, Order};
-use dram_runtime::model::{Architecture, Config, LayerOf, Presence, Rope, Yarn};
+use dram_runtime::model::{Architecture, Config, LayerOf, Presence, Rope, Scaling};
 
 /// A model: what the file says of it, and its weights.
 #[derive(Clone)]
@@ -27,7 +27,8 @@ pub(crate) struct Shape {
     pub kv_heads: usize,
     pub head_len: usize,
     pub rope_base: f32,
-    pub yarn: Option<Yarn>,
+    pub scaling: Scaling,
+    pub attn_factor: f32,
     pub eps: f32,
     /// Whether the output matrix is the embedding.
     pub tied: bool,
@@ -87,7 +88,8 @@ pub(crate) fn qwen2(mix: Mix) -> Tiny {
         kv_heads: 2,
         head_len: 64,
         rope_base: 1e4,
-        yarn: None,
+        scaling: Scaling::NONE,
+        attn_factor: 1.0,
         eps: 1e-4,
         tied: false,
     };
@@ -106,7 +108,8 @@ pub(crate) fn llama(mix: Mix) -> Tiny {
         kv_heads: 2,
         head_len: 32,
         rope_base: 5e5,
-        yarn: None,
+        scaling: Scaling::NONE,
+        attn_factor: 1.0,
         eps: 3e-5,
         tied: true,
     };
@@ -126,7 +129,8 @@ pub(crate) fn qwen3(mix: Mix) -> Tiny {
         kv_heads: 2,
         head_len: 64,
         rope_base: 1e6,
-        yarn: Some(Yarn { factor: 4.0, original_context_length: 4096, attn_factor: 0.9 }),
+        scaling: Scaling::Yarn { factor: 4.0, original_context_length: 4096 },
+        attn_factor: 0.9,
         eps: 2e-4,
         tied: true,
     };
@@ -146,8 +150,28 @@ impl Shape {
             feed_forward_length: self.feed_forward_length,
             context_length: self.context_length,
             rms_norm_eps: self.eps,
-            rope: Rope { base: self.rope_base, pairs: self.head_len / 2, yarn: self.yarn },
+            rope: Rope {
+                base: self.rope_base,
+                pairs: self.head_len / 2,
+                scaling: self.scaling,
+                attn_factor: self.attn_factor,
+            },
         }
+    }
+
+    /// How rope is scaled, where it is.
+    fn scaling_keys(&self, file: File, key: &impl Fn(&str) -> String) -> File {
+        let name = |name: &str| key(&format!("rope.scaling.{name}"));
+        let (file, factor) = match self.scaling {
+            Scaling::NONE => return file,
+            Scaling::Linear(factor) => (file.text(&name("type"), "linear"), factor),
+            Scaling::Yarn { factor, original_context_length: original } => {
+                let file = file.text(&name("type"), "yarn");
+                (file.u32(&name("original_context_length"), original as u32), factor)
+            }
+        };
+        let file = file.key(name("factor"), F32, factor.to_le_bytes());
+        file.key(name("attn_factor"), F32, self.attn_factor.to_le_bytes())
     }
 
     pub(crate) fn vocab(&self) -> usize {
@@ -190,7 +214,7 @@ impl Tiny {
         for (part, rows, len, presence) in parts.into_array() {
             match rows {
                 Some(rows) => self.matrix(mix, name(part), rows, len),
-                None if presence == Presence::Required => self.vector(name(part), len),
+                None if presence.is_usual() => self.vector(name(part), len),
                 None => (),
             }
         }
@@ -208,12 +232,34 @@ impl Tiny {
         self.tensors.push(Tensor { name, format: Format::F32, rows: None, len, bytes });
     }
 
+    /// Adds every bias that a file may have and this model has not.
+    pub(crate) fn with_all_biases(mut self) -> Self {
+        let parts = LayerOf::of(&self.shape.config());
+        let parts = parts.map(|_| None, |x| Some((x.name, x.len))).into_array();
+        for layer in 0..self.shape.layers {
+            for (name, len) in parts.into_iter().flatten().filter(|part| part.0.ends_with(".bias"))
+            {
+                let name = format!("blk.{layer}.{name}");
+                if self.tensors.iter().all(|tensor| tensor.name != name) {
+                    self.vector(name, len);
+                }
+            }
+        }
+        self.vector("output.bias".into(), self.shape.vocab());
+        self
+    }
+
     pub(crate) fn tensor(&mut self, name: &str) -> &mut Tensor {
         self.tensors.iter_mut().find(|t| t.name == name).expect("the model has it")
     }
 
     /// The model's GGUF file.
     pub(crate) fn file(&self) -> Vec<u8> {
+        self.build().bytes()
+    }
+
+    /// The same, to add to it.
+    pub(crate) fn build(&self) -> File {
         let shape = &self.shape;
         let key = |name: &str| format!("{}.{name}", shape.architecture);
         let file = File::bare().text("general.architecture", shape.architecture);
@@ -238,20 +284,10 @@ impl Tiny {
             F32,
             shape.eps.to_le_bytes(),
         );
-        let file = shape.yarn.iter().fold(file, |file, yarn| yarn_keys(file, yarn, &key));
+        let file = shape.scaling_keys(file, &key);
         let file = vocabulary::write(file, shape.architecture);
-        self.tensors.iter().fold(file, |file, tensor| file.entry(tensor.entry())).bytes()
+        self.tensors.iter().fold(file, |file, tensor| file.entry(tensor.entry()))
     }
-}
-
-fn yarn_keys(file: File, yarn: &Yarn, key: &impl Fn(&str) -> String) -> File {
-    let numbers = [("factor", yarn.factor), ("attn_factor", yarn.attn_factor)];
-    let file = file.text(&key("rope.scaling.type"), "yarn");
-    let original = yarn.original_context_length as u32;
-    let file = file.u32(&key("rope.scaling.original_context_length"), original);
-    numbers.iter().fold(file, |file, (name, x)| {
-        file.key(key(&format!("rope.scaling.{name}")), F32, x.to_le_bytes())
-    })
 }
 
 /// The standard deviation of a matrix: queries and keys are large enough that attention is far from

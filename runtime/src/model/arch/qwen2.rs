@@ -6,7 +6,7 @@ use super::{Architecture, Presence, RopePairs};
 
 pub(super) const QWEN2: Architecture = Architecture {
     name: "qwen2",
-    qkv_bias: Presence::Required,
+    qkv_bias: Presence::Usual,
     qk_norm: Presence::Absent,
     rope: RopePairs::Halves,
 };
