@@ -45,9 +45,7 @@ pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -
             if named.is_none() {
                 tell_model(model);
             }
-            if let Some(warning) = model.vocab.warning() {
-                notice(warning);
-            }
+            model.vocab.warnings().for_each(notice);
             let mut memory = SoloMemory::new(session);
             let sampling = sampling::choose(&args.sampling, model)?;
             let heat = Heat::watch(&host, model.threads, &host.cpus(&options));

@@ -3,7 +3,7 @@
 use crate::error::{Class, EngineError, Outcome};
 use crate::load::Model;
 use dram_runtime::text::template::{Template, TemplateError};
-use dram_runtime::text::{Channel, Chat, Encoder, Message};
+use dram_runtime::text::{Channel, Chat, Encoder, Message, Role, Vocab};
 
 /// A chat format, built in or from the model's file.
 pub enum Form<'a> {
@@ -14,17 +14,22 @@ pub enum Form<'a> {
 }
 
 impl<'a> Form<'a> {
-    /// R1's own format is built in; other models bring theirs, and where that is no template one
-    /// that suits the vocabulary takes its place, of which `notice` is told.
+    /// The template that the file carries; where it has none, or one that writes what a format that is
+    /// built in writes, that format. Where it is no template, one that suits the vocabulary takes
+    /// its place, of which `notice` is told.
     ///
     /// # Errors
     ///
-    /// [`Class::BadFile`] if there is none.
+    /// [`Class::BadFile`] if there is none; [`Class::NoRoom`] if the system has too little memory to
+    /// read the template.
     pub fn of(model: &Model<'a>, notice: &mut dyn FnMut(&str)) -> Outcome<Self> {
         let chat = Chat::of(model.vocab);
         let source = model.gguf.find::<&str>("tokenizer.chat_template")?;
         match (chat, source.map(Template::new)) {
-            (Some(Chat::R1), _) => Ok(Self::BuiltIn(Chat::R1)),
+            (_, Some(Err(error @ TemplateError::NoRoom))) => Err(refused(&error)),
+            (Some(chat), Some(Ok(template))) if is_equal(chat, &template, model.vocab)? => {
+                Ok(Self::BuiltIn(chat))
+            }
             (_, Some(Ok(template))) => Ok(Self::File(Box::new(template))),
             (Some(chat), Some(Err(error))) => {
                 notice(&format!("{error}: {chat:?} is used"));
@@ -68,6 +73,40 @@ impl<'a> Form<'a> {
     }
 }
 
+/// Whether a file's template writes what a built-in format writes, but for the tag that opens the
+/// reply's thought, which R1's first editions left to the model.
+fn is_equal(chat: Chat, template: &Template<'_>, vocab: &Vocab<'_>) -> Outcome<bool> {
+    let message = |role, content| Message { role, content };
+    let messages = [
+        message(Role::System, "Be brief."),
+        message(Role::User, "Hello"),
+        message(Role::Assistant, "<think>\nA greeting.\n</think>\n\nHi."),
+        message(Role::User, "Bye"),
+    ];
+    let mut built_in = String::new();
+    chat.segments(vocab, &messages, true, |segment| built_in.push_str(segment.text));
+    match template.render(vocab, &messages, true) {
+        Ok(prompt) => {
+            let open = built_in.strip_suffix("<think>\n");
+            Ok([Some(&*built_in), open].contains(&Some(prompt.text())))
+        }
+        Err(error @ TemplateError::NoRoom) => Err(refused(&error)),
+        // A conversation that it refuses tells nothing of others.
+        Err(_) => Ok(false),
+    }
+}
+
 fn refused(error: &TemplateError) -> EngineError {
-    EngineError::new(Class::BadFile, format!("{error}; or complete text without one, with --raw"))
+    let class = match error {
+        TemplateError::NoRoom => Class::NoRoom,
+        TemplateError::Prompt => Class::Failed,
+        _ => Class::BadFile,
+    };
+    match error {
+        TemplateError::Prompt => EngineError::new(
+            class,
+            "the prompt has more than 16 MB, which no context holds; shorten it",
+        ),
+        _ => EngineError::new(class, format!("{error}; or complete text without one, with --raw")),
+    }
 }

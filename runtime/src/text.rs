@@ -11,6 +11,7 @@ mod decode;
 mod encode;
 mod kind;
 mod pre_tokenizer;
+mod sentence_piece;
 mod source;
 mod special;
 mod split;

@@ -126,7 +126,7 @@ fn split<'t>(start: Channel, pieces: impl IntoIterator<Item = &'t str>) -> (Stri
 
 use Channel::{Answer, Reasoning};
 
-const REPLIES: [(Channel, &str, &str, &str); 16] = [
+const REPLIES: [(Channel, &str, &str, &str); 26] = [
     (Reasoning, "a thought\n</think>\n\nan answer", "a thought\n", "an answer"),
     (Reasoning, "\n\na<b\n</thin> <</think>\r\nx", "a<b\n</thin> <", "x"),
     (Reasoning, "<think>\nhm</think>x", "hm", "x"),
@@ -135,6 +135,16 @@ const REPLIES: [(Channel, &str, &str, &str); 16] = [
     (Reasoning, "</think>", "", ""),
     (Reasoning, "", "", ""),
     (Answer, "<think>\nhm\n</think>\n\nx", "hm\n", "x"),
+    (Answer, " <think>hm</think>Yes", "hm", "Yes"),
+    (Answer, " \n<think>hm</think>Yes", "hm", "Yes"),
+    (Answer, "\u{feff}<think>hm</think> Yes", "hm", " Yes"),
+    (Answer, "[THINK]hm[/THINK]Yes", "hm", "Yes"),
+    (Answer, "<thought>hm</think></thought>Yes", "hm</think>", "Yes"),
+    (Answer, "<|begin_of_thought|>\nhm<|end_of_thought|>\nYes", "hm", "Yes"),
+    (Reasoning, "hm[/THINK]Yes", "hm", "Yes"),
+    (Answer, "  \n code", "", "  \n code"),
+    (Answer, " [THIN", "", " [THIN"),
+    (Answer, "                    x", "", "                    x"),
     (Answer, "\n<think>never closed", "never closed", ""),
     (Answer, "</think>\n\nx", "", "x"),
     (Answer, "no tags", "", "no tags"),

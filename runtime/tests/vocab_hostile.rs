@@ -59,14 +59,68 @@ fn token_types_of_another_length_or_type() {
 fn special_ids_behind_the_last_token() {
     for name in ["bos", "eos", "eot", "eom"] {
         let key = format!("tokenizer.ggml.{name}_token_id");
-        refuses(
-            &plain().u32(&key, 258).file(),
-            &[&key, "is 258", "less than the number of tokens"],
-        );
-        refuses(&plain().u32(&key, u32::MAX).file(), &[&key, "4294967295"]);
-        let mut words = plain();
-        words.keys = words.keys.key(&key, I32, (-1i32).to_le_bytes());
-        refuses(&words.file(), &[&key, "-1"]);
+        let mut negative = plain();
+        negative.keys = negative.keys.key(&key, I32, (-1i32).to_le_bytes());
+        for words in [plain().u32(&key, 258), plain().u32(&key, u32::MAX), negative] {
+            with(&words.file(), |encoder| {
+                let vocab = encoder.vocab();
+                assert_eq!((vocab.bos(), vocab.eos()), (None, None), "{key}");
+                let told = vocab.warnings().next().unwrap();
+                assert!(told.contains("token_id"), "{told}");
+            });
+        }
+    }
+}
+
+/// Converters give marks any type: their texts decide.
+#[test]
+fn marks_are_marks_whatever_their_type() {
+    for mark in ["<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<｜end▁of▁sentence｜>", "<|end|>"]
+    {
+        for kind in [NORMAL, CONTROL, USER_DEFINED] {
+            with(&plain().token(mark, kind).file(), |encoder| {
+                let vocab = encoder.vocab();
+                let id = vocab.find(mark).unwrap();
+                assert_eq!((vocab.kind(id), vocab.stop_tokens()), (TokenKind::Control, &[id][..]));
+                assert_eq!(encode(encoder, mark, true), [id]);
+                assert!(!encode(encoder, mark, false).contains(&id), "a user wrote {mark}");
+            });
+        }
+    }
+    for mark in ["<|im_start|>", "[INST]", "<start_of_turn>", "<|start_header_id|>"] {
+        with(&plain().token(mark, NORMAL).file(), |encoder| {
+            let id = encoder.vocab().find(mark).unwrap();
+            assert_eq!(encoder.vocab().kind(id), TokenKind::Control);
+            assert_eq!(
+                (encode(encoder, mark, true), encoder.vocab().stop_tokens()),
+                (vec![id], &[][..])
+            );
+        });
+    }
+    for (kind, expected) in [(NORMAL, TokenKind::Normal), (CONTROL, TokenKind::Control)] {
+        with(&plain().token("</s>", kind).file(), |encoder| {
+            let id = encoder.vocab().find("</s>").unwrap();
+            assert_eq!(encoder.vocab().kind(id), expected, "a piece of HTML, or a mark");
+            assert_eq!(encoder.vocab().stop_tokens().contains(&id), kind == CONTROL);
+        });
+    }
+}
+
+/// Without a name that is known, words are cut as models with such a vocabulary do.
+#[test]
+fn a_published_vocabulary_tells_how_words_are_cut() {
+    for (tokens, mark, expected) in [
+        (128_256, "<|begin_of_text|>", PreTokenizer::Llama3),
+        (151_936, "<|endoftext|>", PreTokenizer::Qwen2),
+        (49_152, "<|endoftext|>", PreTokenizer::Smollm),
+        (49_152, "<|nothing|>", PreTokenizer::Default),
+    ] {
+        let mut words = plain().token(mark, CONTROL);
+        words.pre = None;
+        for i in words.tokens.len()..tokens {
+            words = words.token(format!("[PAD{i}]"), USER_DEFINED);
+        }
+        with(&words.file(), |encoder| assert_eq!(encoder.vocab().pre_tokenizer(), expected));
     }
 }
 
@@ -76,22 +130,23 @@ fn other_kinds_of_vocabulary_and_unknown_words() {
         let file = File::new().text("tokenizer.ggml.model", model).text("tokenizer.ggml.pre", pre);
         file.array("tokenizer.ggml.tokens", TEXT, 1, string("a")).bytes()
     };
-    refuses(&text("llama", "default"), &["tokenizer.ggml.model", "\"llama\"", "\"gpt2\""]);
-    refuses(&text("gpt2", "tekken"), &["tokenizer.ggml.pre", "\"tekken\"", "qwen2", "smollm"]);
-    let hostile = error(&text("gpt2", "\u{1b}[2J".repeat(1000).as_str()));
+    refuses(&text("bert", "default"), &["tokenizer.ggml.model", "\"bert\"", "\"gpt2\""]);
+    let hostile = error(&text("\u{1b}[2J".repeat(1000).as_str(), "qwen2"));
     assert!(!hostile.contains('\u{1b}') && hostile.len() < 1000, "{hostile}");
 }
 
 #[test]
 fn a_file_that_does_not_say_how_to_cut_words_is_read_with_a_warning() {
     let mut words = plain();
-    words.pre = None;
-    with(&words.file(), |encoder| {
-        assert_eq!(encoder.vocab().pre_tokenizer(), PreTokenizer::Gpt2);
-        assert!(encoder.vocab().warning().unwrap().contains("tokenizer.ggml.pre"));
-        assert_eq!(encode(encoder, "abc", false), [257]);
-    });
-    with(&plain().file(), |encoder| assert_eq!(encoder.vocab().warning(), None));
+    for pre in [None, Some("default"), Some("a way that nobody knows")] {
+        words.pre = pre;
+        with(&words.file(), |encoder| {
+            assert_eq!(encoder.vocab().pre_tokenizer(), PreTokenizer::Default);
+            assert!(encoder.vocab().warnings().next().unwrap().contains("tokenizer.ggml.pre"));
+            assert_eq!(encode(encoder, "abc", false), [257]);
+        });
+    }
+    with(&plain().file(), |encoder| assert_eq!(encoder.vocab().warnings().count(), 0));
 }
 
 #[test]

@@ -8,7 +8,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const VOCABULARIES: [&str; 3] = ["qwen2", "llama-bpe", "gpt-2"];
+const VOCABULARIES: [&str; 11] = [
+    "qwen2",
+    "llama-bpe",
+    "gpt-2",
+    "command-r",
+    "deepseek-coder",
+    "deepseek-llm",
+    "falcon",
+    "refact",
+    "starcoder",
+    "llama-spm",
+    "phi-3",
+];
 /// The vocabulary itself, texts, and the token ids of each text.
 const ENDINGS: [&str; 3] = ["", ".inp", ".out"];
 const SOURCE: &str = "llama-cpp-python==0.3.36";

@@ -1,7 +1,6 @@
 //! What is wrong with a vocabulary or a text.
 
 use super::name::Name;
-use crate::text::PreTokenizer;
 use core::fmt;
 
 /// What is wrong with a vocabulary or a text.
@@ -10,8 +9,6 @@ use core::fmt;
 pub enum TextFault {
     /// The vocabulary is of a kind that is not read.
     Model(Name),
-    /// The way to cut text into words is not known.
-    PreTokenizer(Name),
     /// The vocabulary has impossibly many entries.
     Many {
         /// "tokens" or "merges".
@@ -44,14 +41,9 @@ impl fmt::Display for TextFault {
         match self {
             Self::Model(found) => write!(
                 f,
-                "key \"tokenizer.ggml.model\": is \"{found}\", must be \"gpt2\" (byte-level BPE); \
-                 other vocabularies are not read"
+                "key \"tokenizer.ggml.model\": is \"{found}\", must be \"gpt2\" (byte-level BPE) \
+                 or \"llama\" (SentencePiece); other vocabularies are not read"
             ),
-            Self::PreTokenizer(found) => {
-                write!(f, "key \"tokenizer.ggml.pre\": is \"{found}\", must be one of")?;
-                PreTokenizer::NAMES.iter().try_for_each(|(name, _)| write!(f, " {name}"))?;
-                f.write_str("; convert the model again, or use a newer version of this program")
-            }
             Self::Many { what, found, most } => {
                 write!(f, "the vocabulary has {found} {what}, at most {most} are read")
             }

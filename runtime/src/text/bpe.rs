@@ -1,5 +1,6 @@
 //! Byte-pair merging in time n log n: a linked list of symbols and a heap of candidate pairs.
 
+use super::sentence_piece::Escaped;
 use crate::random::mix;
 
 /// No symbol, no token, no merge.
@@ -82,6 +83,8 @@ type Symbol = [u32; 4];
 const PREVIOUS: usize = 0;
 const NEXT: usize = 1;
 const TOKEN: usize = 2;
+/// Of SentencePiece's symbols, which lie where their texts begin: where these end.
+const END: usize = 2;
 const RANK: usize = 3;
 
 impl<'a> Word<'a> {
@@ -124,6 +127,69 @@ impl<'a> Word<'a> {
             let [_, next, token, _] = self.symbols[position as usize];
             sink(token);
             position = next;
+        }
+    }
+
+    /// Merges a text of at most [`cap`](Self::cap) bytes by scores, and passes on where each of what
+    /// remains lies: the pair of the best score first and, of equals, the leftmost.
+    pub(crate) fn merge_pieces(
+        &mut self,
+        text: Escaped<'_>,
+        find: &impl Fn(usize, usize) -> Option<u32>,
+        mut sink: impl FnMut(usize, usize),
+    ) {
+        let mut last = NONE;
+        for start in text.characters() {
+            if last != NONE {
+                self.symbols[last as usize][NEXT] = start as u32;
+                self.symbols[last as usize][END] = start as u32;
+            }
+            self.symbols[start] = [last, NONE, text.len() as u32, NONE];
+            last = start as u32;
+        }
+        let mut position = if last == NONE { NONE } else { 0 };
+        while position != NONE {
+            self.score(find, position);
+            position = self.symbols[position as usize][NEXT];
+        }
+        while let Some([rank, position]) = self.heap.pop() {
+            if self.symbols[position as usize][RANK] == rank {
+                self.join_pieces(find, position);
+            }
+        }
+        let mut position = if last == NONE { NONE } else { 0 };
+        while position != NONE {
+            let [_, next, end, _] = self.symbols[position as usize];
+            sink(position as usize, end as usize);
+            position = next;
+        }
+    }
+
+    fn join_pieces(&mut self, find: &impl Fn(usize, usize) -> Option<u32>, position: u32) {
+        let [previous, right, ..] = self.symbols[position as usize];
+        let [_, next, end, _] = self.symbols[right as usize];
+        self.symbols[right as usize][RANK] = NONE;
+        self.symbols[position as usize] = [previous, next, end, NONE];
+        if next != NONE {
+            self.symbols[next as usize][PREVIOUS] = position;
+        }
+        if previous != NONE {
+            self.score(find, previous);
+        }
+        self.score(find, position);
+    }
+
+    /// Looks up the token of the piece at `position` with the next and makes it a candidate.
+    fn score(&mut self, find: &impl Fn(usize, usize) -> Option<u32>, position: u32) {
+        let next = self.symbols[position as usize][NEXT];
+        if next == NONE {
+            return;
+        }
+        let end = self.symbols[next as usize][END];
+        let rank = find(position as usize, end as usize).unwrap_or(NONE);
+        self.symbols[position as usize][RANK] = rank;
+        if rank != NONE {
+            self.heap.push([rank, position]);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Writing a conversation as the prompt of its next reply.
 
-use super::split::{CLOSE, Channel, OPEN};
+use super::split::{Channel, THOUGHTS};
 use super::vocab::Vocab;
 
 /// Who wrote a message.
@@ -36,13 +36,15 @@ pub struct Message<'m> {
 
 impl<'m> Message<'m> {
     /// The content without the model's thoughts, which are not shown to it again: what follows the
-    /// last `</think>`, and nothing of a thought that was never closed.
+    /// last tag that closes one, and nothing of a thought that was never closed.
     pub fn without_thought(&self) -> &'m str {
         if self.role != Role::Assistant {
             return self.content;
         }
-        let said = self.content.rsplit_once(CLOSE).map_or(self.content, |(_, said)| said);
-        if said.trim_start().starts_with(OPEN) { "" } else { said }
+        let after = |said: &'m str, close| said.rsplit_once(close).map_or(said, |(_, said)| said);
+        let said = THOUGHTS.iter().fold(self.content, |said, (_, close)| after(said, close));
+        let opens = |said: &str| THOUGHTS.iter().any(|(open, _)| said.starts_with(open));
+        if opens(said.trim_start()) { "" } else { said }
     }
 }
 
@@ -145,7 +147,7 @@ fn chat_ml<'m>(
         write("<|im_end|>\n", true);
     }
     write("<|im_start|>assistant\n", true);
-    if !think && vocab.find(OPEN).is_some() {
+    if !think && vocab.find("<think>").is_some() {
         write("<think>\n\n</think>\n\n", true);
     }
     Channel::Answer

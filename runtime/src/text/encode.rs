@@ -3,6 +3,7 @@
 use super::bpe::{NONE, Word};
 use super::chat::{Chat, Message};
 use super::kind::TokenKind;
+use super::sentence_piece::Escaped;
 use super::split::Channel;
 use super::vocab::Vocab;
 use crate::arena::Arena;
@@ -140,6 +141,9 @@ impl<'a> Encoder<'a> {
 
     /// Text without special tokens.
     fn words(&mut self, mut text: &str, sink: &mut impl FnMut(u32)) {
+        if self.vocab.scores().is_some() {
+            return self.pieces(text, sink);
+        }
         while !text.is_empty() {
             let (word, rest) = text.split_at(self.vocab.pre_tokenizer().word(text));
             match self.vocab.whole(word) {
@@ -148,6 +152,42 @@ impl<'a> Encoder<'a> {
             }
             text = rest;
         }
+    }
+
+    /// Text without special tokens, by a vocabulary of SentencePiece.
+    fn pieces(&mut self, mut text: &str, sink: &mut impl FnMut(u32)) {
+        let (vocab, texts) = (self.vocab, self.vocab.texts());
+        let Some(scores) = vocab.scores() else { return };
+        let mut adds_space = scores.adds_space && !text.is_empty();
+        while !text.is_empty() {
+            let (piece, rest) = text.split_at(self.cut(text, usize::from(adds_space)));
+            let escaped = Escaped { text: piece, adds_space };
+            let token = |start, end| {
+                escaped.find(texts, start, end).filter(|&id| vocab.kind(id) == TokenKind::Normal)
+            };
+            let rank = |start, end| Some(scores.rank(token(start, end)?));
+            self.word.merge_pieces(escaped, &rank, |start, end| match token(start, end) {
+                Some(id) => sink(id),
+                None => {
+                    let bytes = escaped.bytes(start, end).iter().map(|&byte| vocab.byte(byte));
+                    bytes.filter(|&id| id != NONE).for_each(&mut *sink);
+                }
+            });
+            (text, adds_space) = (rest, false);
+        }
+    }
+
+    /// Bytes of a text that are merged at once, `used` being taken: all if there is room, else up to
+    /// where a word begins.
+    fn cut(&self, text: &str, used: usize) -> usize {
+        let room = self.word.cap() - used;
+        if text.len() <= room {
+            return text.len();
+        }
+        let room = text.floor_char_boundary(room);
+        let spaces = text[..room].char_indices().rev().filter(|&(_, c)| c == ' ');
+        let begins = |&(at, _): &(usize, char)| at > 0 && !text[..at].ends_with(' ');
+        spaces.take(room / 2).find(begins).map_or(room, |(at, _)| at)
     }
 
     fn merge(&mut self, mut word: &str, sink: &mut impl FnMut(u32)) {

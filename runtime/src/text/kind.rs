@@ -1,6 +1,6 @@
 //! What a token is for.
 
-use super::split::{CLOSE, OPEN};
+use super::split::is_tag;
 use crate::model::Array;
 
 /// What a token is for.
@@ -19,18 +19,80 @@ pub enum TokenKind {
     Unused,
 }
 
-/// What a token is for, by its type in the file and, where converters differ, by its text:
+/// Marks of chat formats that do not end a reply: converters give them any type.
+const MARKS: [&str; 31] = [
+    "<|im_start|>",
+    "<|begin_of_text|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|python_tag|>",
+    "<｜begin▁of▁sentence｜>",
+    "<|begin▁of▁sentence|>",
+    "<｜User｜>",
+    "<｜Assistant｜>",
+    "<|User|>",
+    "<|Assistant|>",
+    "<|system|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|observation|>",
+    "<|startoftext|>",
+    "<|start_of_role|>",
+    "<|end_of_role|>",
+    "<|tool_call|>",
+    "<start_of_turn>",
+    "<s>",
+    "<bos>",
+    "[gMASK]",
+    "<sop>",
+    "[INST]",
+    "[/INST]",
+    "[SYSTEM_PROMPT]",
+    "[/SYSTEM_PROMPT]",
+    "[AVAILABLE_TOOLS]",
+    "[/AVAILABLE_TOOLS]",
+    "[TOOL_RESULTS]",
+];
+
+/// Marks that end a reply wherever they exist.
+pub(crate) const ENDS: [&str; 18] = [
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end_of_text|>",
+    "<|endoftext|>",
+    "<|end|>",
+    "<|return|>",
+    "<｜end▁of▁sentence｜>",
+    "<|end▁of▁sentence|>",
+    "<|EOT|>",
+    "<EOT>",
+    "<end_of_turn>",
+    "<end_of_utterance>",
+    "<eos>",
+    "</s>",
+    "[EOS]",
+    "[EOT]",
+    "<|endofprompt|>",
+];
+
+/// What a token is for, by its text and, where that is no known mark, by its type in the file:
 /// padding is unused, tags are marks, and a thought's tags are visible marks.
 pub(crate) fn kind(kinds: Option<Array<'_>>, id: u32, text: &[u8]) -> TokenKind {
-    let Some(kinds) = kinds else { return TokenKind::Normal };
-    match kinds.get(id as usize).and_then(|kind| kind.unsigned()) {
-        Some(1 | 6) => TokenKind::Normal,
-        Some(2..=4) if text == OPEN.as_bytes() || text == CLOSE.as_bytes() => TokenKind::Tag,
-        Some(2 | 3) => TokenKind::Control,
-        Some(4) if is_padding(text) => TokenKind::Unused,
-        Some(4) if text.starts_with(b"<") && text.ends_with(b">") => TokenKind::Tag,
-        Some(4) => TokenKind::UserDefined,
-        _ => TokenKind::Unused,
+    let number = kinds.map(|kinds| kinds.get(id as usize).and_then(|kind| kind.unsigned()));
+    let is = |mark: &&str| mark.as_bytes() == text;
+    match number {
+        Some(None | Some(0 | 7..)) => TokenKind::Unused,
+        Some(Some(5)) => TokenKind::Unused,
+        _ if is_tag(text) => TokenKind::Tag,
+        // In byte-level vocabularies these two are also a piece of HTML.
+        None | Some(Some(1)) if matches!(text, b"<s>" | b"</s>") => TokenKind::Normal,
+        _ if MARKS.iter().any(is) || ENDS.iter().any(is) => TokenKind::Control,
+        None | Some(Some(1 | 6)) => TokenKind::Normal,
+        Some(Some(2 | 3)) => TokenKind::Control,
+        Some(Some(_)) if is_padding(text) => TokenKind::Unused,
+        Some(Some(_)) if text.starts_with(b"<") && text.ends_with(b">") => TokenKind::Tag,
+        Some(Some(_)) => TokenKind::UserDefined,
     }
 }
 

@@ -2,16 +2,16 @@
 
 use super::bpe::{self, NONE};
 use super::kind::{TokenKind, kind};
-use super::pre_tokenizer::PreTokenizer;
 use super::special::Specials;
 use super::texts::Texts;
 use crate::arena::Arena;
 use crate::error::{Error, KeyFault, Name, TextFault};
-use crate::model::{Array, Gguf, Number, Type};
+use crate::model::{Array, Gguf, Type};
 
 const TOKENS: &str = "tokenizer.ggml.tokens";
 const KINDS: &str = "tokenizer.ggml.token_type";
 const MERGES: &str = "tokenizer.ggml.merges";
+const SCORES: &str = "tokenizer.ggml.scores";
 
 /// The most tokens and merges a vocabulary may have: several times the largest published.
 const TOKENS_MAX: usize = 1 << 20;
@@ -21,30 +21,34 @@ const MERGES_MAX: usize = 1 << 21;
 pub(crate) struct Source<'a> {
     pub(crate) tokens: Array<'a>,
     pub(crate) kinds: Option<Array<'a>>,
-    merges: Array<'a>,
-    pub(crate) pre_tokenizer: Option<PreTokenizer>,
+    /// Of byte-level BPE.
+    merges: Option<Array<'a>>,
+    /// Of SentencePiece: how good each token is.
+    pub(crate) scores: Option<Array<'a>>,
+    pub(crate) is_sentence_piece: bool,
+    /// How words are cut, as the file names it.
+    pub(crate) pre: Option<&'a str>,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(gguf: &Gguf<'a>) -> Result<Self, Error> {
         let model: &str = gguf.get("tokenizer.ggml.model")?;
-        if model != "gpt2" {
+        let is_sentence_piece = model == "llama";
+        if model != "gpt2" && !is_sentence_piece {
             return Err(Error::Text(TextFault::Model(Name::of(model))));
         }
-        let pre: Option<&str> = gguf.find("tokenizer.ggml.pre")?;
-        let unknown = |name| Error::Text(TextFault::PreTokenizer(Name::of(name)));
-        let pre_tokenizer =
-            pre.map(|name| PreTokenizer::named(name).ok_or_else(|| unknown(name))).transpose()?;
+        let pre = gguf.find("tokenizer.ggml.pre")?;
         let tokens = texts(gguf, TOKENS, "tokens", TOKENS_MAX)?;
         if tokens.is_empty() {
             return Err(Error::key(TOKENS, KeyFault::Length { found: 0, must: 1 }));
         }
-        let kinds = gguf.find(KINDS)?;
-        if let Some(kinds) = &kinds {
-            check_kinds(kinds, tokens.len())?;
-        }
-        let merges = texts(gguf, MERGES, "merges", MERGES_MAX)?;
-        Ok(Self { tokens, kinds, merges, pre_tokenizer })
+        let kinds = of_each(gguf, KINDS, &[Type::I32, Type::U32], "i32", tokens.len())?;
+        let scores = of_each(gguf, SCORES, &[Type::F32], "f32", tokens.len())?;
+        let merges = match is_sentence_piece {
+            true => None,
+            false => Some(texts(gguf, MERGES, "merges", MERGES_MAX)?),
+        };
+        Ok(Self { tokens, kinds, merges, scores, is_sentence_piece, pre })
     }
 
     pub(crate) fn sizes(&self) -> Sizes {
@@ -53,8 +57,9 @@ impl<'a> Source<'a> {
         Sizes {
             tokens: self.tokens.len(),
             id_slots: bpe::slots(self.tokens.len()).unwrap_or(usize::MAX),
-            merges: self.merges.len(),
-            merge_slots: bpe::slots(self.merges.len()).unwrap_or(usize::MAX),
+            merges: self.merges.map_or(0, |merges| merges.len()),
+            merge_slots: bpe::slots(self.merges.map_or(0, |merges| merges.len()))
+                .unwrap_or(usize::MAX),
             specials,
         }
     }
@@ -78,7 +83,7 @@ impl<'a> Source<'a> {
         rows: &mut [[u32; 3]],
         ranks: &mut [u32],
     ) -> Result<(), Error> {
-        for (index, merge) in self.merges.strings().enumerate() {
+        for (index, merge) in self.merges.iter().flat_map(|all| all.strings()).enumerate() {
             let space = merge.iter().skip(1).position(|&byte| byte == b' ').map(|at| at + 1);
             let (left, right) =
                 space.map(|at| (&merge[..at], &merge[at + 1..])).ok_or_else(|| {
@@ -116,17 +121,24 @@ impl<'a> Source<'a> {
         matches!(kind, Some(TokenKind::Normal | TokenKind::UserDefined))
     }
 
-    /// The id in a key, which must be one of the vocabulary's.
-    pub(crate) fn special_id(&self, gguf: &Gguf<'a>, key: &str) -> Result<Option<u32>, Error> {
-        match gguf.find::<u32>(key)? {
-            Some(id) if id as usize >= self.tokens.len() => {
-                let found = Number::Unsigned(id.into());
-                let must = "less than the number of tokens";
-                Err(Error::key(key, KeyFault::Number { found, must }))
-            }
-            id => Ok(id),
+    /// The id in a key; what is no token's is advice that cannot be followed.
+    pub(crate) fn special_id(&self, gguf: &Gguf<'a>, key: &str) -> SpecialId {
+        let Some(value) = gguf.value(key) else { return SpecialId::Absent };
+        let id = value.unsigned().and_then(|id| u32::try_from(id).ok());
+        match id.filter(|&id| (id as usize) < self.tokens.len()) {
+            Some(id) => SpecialId::Token(id),
+            None => SpecialId::NoToken,
         }
     }
+}
+
+/// What a file says of a token that it gives a part to.
+#[derive(Clone, Copy)]
+pub(crate) enum SpecialId {
+    Absent,
+    Token(u32),
+    /// An id behind the vocabulary's end, by which some converters mean none.
+    NoToken,
 }
 
 fn texts<'a>(
@@ -144,16 +156,23 @@ fn texts<'a>(
     }
 }
 
-fn check_kinds(kinds: &Array<'_>, tokens: usize) -> Result<(), Error> {
-    let (found, must) = (kinds.ty(), "i32");
-    if !matches!(found, Type::I32 | Type::U32) {
-        return Err(Error::key(KINDS, KeyFault::Elements { found, must }));
+/// An array with an element of each token, if the file has it.
+fn of_each<'a>(
+    gguf: &Gguf<'a>,
+    key: &str,
+    types: &[Type],
+    must: &'static str,
+    tokens: usize,
+) -> Result<Option<Array<'a>>, Error> {
+    let Some(array) = gguf.find::<Array<'_>>(key)? else { return Ok(None) };
+    let found = array.ty();
+    if !types.contains(&found) {
+        return Err(Error::key(key, KeyFault::Elements { found, must }));
     }
-    let (found, must) = (kinds.len(), tokens);
-    if found != must {
-        return Err(Error::key(KINDS, KeyFault::Length { found, must }));
+    match array.len() {
+        found if found != tokens => Err(Error::key(key, KeyFault::Length { found, must: tokens })),
+        _ => Ok(Some(array)),
     }
-    Ok(())
 }
 
 /// Lengths of the tables.

@@ -119,7 +119,7 @@ fn deeply<T: Send>(
 ) -> Result<T, TemplateError> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
-        let result = thread.map_err(|_| TemplateError::Expensive)?.join();
+        let result = thread.map_err(|_| TemplateError::NoRoom)?.join();
         result.unwrap_or(Err(TemplateError::Expensive))
     })
 }
@@ -235,8 +235,10 @@ pub enum TemplateError {
         /// Where, from 1.
         line: Option<usize>,
     },
-    /// It takes too many steps or too much memory.
+    /// It takes too many steps.
     Expensive,
+    /// The system gives no thread or no memory to render it with; that says nothing of the template.
+    NoRoom,
     /// It makes too long a prompt.
     Prompt,
     /// It leaves out or changes what a message says.
@@ -267,6 +269,11 @@ impl fmt::Display for TemplateError {
             }
             Self::Failed { reason, line: None } => write!(f, "fails: {reason}"),
             Self::Expensive => f.write_str("is too expensive to render"),
+            Self::NoRoom => write!(
+                f,
+                "cannot be rendered: the system gives no thread with {} MB of memory for its stack",
+                STACK_BYTES >> 20
+            ),
             Self::Prompt => write!(f, "makes a prompt of more than {PROMPT_MAX} bytes"),
             Self::Lost => f.write_str("leaves out or changes what a message says"),
         }

@@ -37,6 +37,39 @@ pub(crate) fn class(c: char) -> Class {
     }
 }
 
+/// `\p{P}`
+pub(crate) fn is_punctuation(c: char) -> bool {
+    matches!(
+        get_general_category(c),
+        Category::ConnectorPunctuation
+            | Category::DashPunctuation
+            | Category::OpenPunctuation
+            | Category::ClosePunctuation
+            | Category::InitialPunctuation
+            | Category::FinalPunctuation
+            | Category::OtherPunctuation
+    )
+}
+
+/// `\p{S}`
+pub(crate) fn is_symbol(c: char) -> bool {
+    matches!(
+        get_general_category(c),
+        Category::MathSymbol
+            | Category::CurrencySymbol
+            | Category::ModifierSymbol
+            | Category::OtherSymbol
+    )
+}
+
+/// `\p{M}`
+pub(crate) fn is_mark(c: char) -> bool {
+    matches!(
+        get_general_category(c),
+        Category::NonspacingMark | Category::SpacingMark | Category::EnclosingMark
+    )
+}
+
 /// Whether GPT-2 writes a byte as the character of the same number.
 const fn is_printable(byte: u8) -> bool {
     matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF)

@@ -1,9 +1,10 @@
-//! The vocabulary of a model: byte-level BPE as GGUF files carry it.
+//! The vocabulary of a model: byte-level BPE or SentencePiece as GGUF files carry them.
 
 use super::bpe::{Merges, NONE};
-use super::kind::{TokenKind, kind};
+use super::kind::{ENDS, TokenKind, kind};
 use super::pre_tokenizer::PreTokenizer;
-use super::source::{Source, Tables};
+use super::sentence_piece::{SPACE, Scores, byte_token, of_byte_token};
+use super::source::{Source, SpecialId, Tables};
 use super::special::Specials;
 use super::texts::{Texts, encoded};
 use super::unicode::byte_of_char;
@@ -21,8 +22,11 @@ pub struct Vocab<'a> {
     /// The token of each single byte, or [`NONE`].
     bytes: &'a [u32],
     specials: Specials<'a>,
+    /// Of SentencePiece; none in byte-level BPE.
+    scores: Option<Scores<'a>>,
     pre_tokenizer: PreTokenizer,
-    pre_tokenizer_is_guessed: bool,
+    takes_whole_words: bool,
+    notes: Notes,
     bos: Option<u32>,
     eos: Option<u32>,
     add_bos: bool,
@@ -56,26 +60,38 @@ impl<'a> Vocab<'a> {
         let texts = Texts::new(source.tokens, starts, ids)?;
         source.fill_merges(&texts, merges, ranks)?;
         for (byte, id) in (0..=255).zip(&mut *bytes) {
-            let found = texts.find(encoded(&[byte]));
+            let found = match source.is_sentence_piece {
+                true => texts.find(byte_token(byte).into_iter()),
+                false => texts.find(encoded(&[byte])),
+            };
             *id = found.filter(|&id| source.is_text(&texts, id)).unwrap_or(NONE);
         }
         let specials = source.specials(&texts, specials);
+        let mut notes = Notes::default();
+        let has = |mark: &str| texts.find(mark.bytes()).is_some();
+        let pre_tokenizer = notes.pre_tokenizer(&source, has);
+        let mut special = |name| notes.id(source.special_id(gguf, name));
+        let (bos, eos) =
+            (special("tokenizer.ggml.bos_token_id"), special("tokenizer.ggml.eos_token_id"));
+        let turn_ends = ["tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"].map(special);
+        let begins_texts =
+            source.is_sentence_piece || source.pre.is_some_and(PreTokenizer::begins_texts);
         let mut vocab = Self {
             texts,
             kinds: source.kinds,
             merges: Merges::new(merges, ranks),
             bytes,
             specials: Specials::new(texts, specials),
-            pre_tokenizer: source.pre_tokenizer.unwrap_or(PreTokenizer::Gpt2),
-            pre_tokenizer_is_guessed: source.pre_tokenizer.is_none(),
-            bos: source.special_id(gguf, "tokenizer.ggml.bos_token_id")?,
-            eos: source.special_id(gguf, "tokenizer.ggml.eos_token_id")?,
-            add_bos: gguf
-                .find("tokenizer.ggml.add_bos_token")?
-                .unwrap_or(source.pre_tokenizer == Some(PreTokenizer::Llama3)),
+            scores: source.is_sentence_piece.then(|| Scores::new(gguf, &source)).transpose()?,
+            pre_tokenizer,
+            takes_whole_words: source.pre.is_some_and(PreTokenizer::takes_whole_words),
+            notes,
+            bos,
+            eos,
+            add_bos: gguf.find("tokenizer.ggml.add_bos_token")?.unwrap_or(begins_texts),
             stop_tokens: StopTokens::default(),
         };
-        vocab.stop_tokens = vocab.find_stop_tokens(gguf, &source)?;
+        vocab.stop_tokens = vocab.find_stop_tokens(turn_ends);
         Ok(vocab)
     }
 
@@ -115,20 +131,27 @@ impl<'a> Vocab<'a> {
     /// The bytes a token stands for in text; none for marks that are not shown.
     pub fn decode(&self, id: u32) -> impl Iterator<Item = u8> + use<'a> {
         let kind = self.kind(id);
+        let is_sentence_piece = self.scores.is_some();
         let text = match kind {
             TokenKind::Control | TokenKind::Unused => &[],
             _ => self.texts.get(id).unwrap_or_default(),
         };
-        text.utf8_chunks().flat_map(move |chunk| {
+        let byte = of_byte_token(text).filter(|_| is_sentence_piece && kind == TokenKind::Normal);
+        let text = if byte.is_some() { &[] } else { text };
+        let characters = text.utf8_chunks().flat_map(move |chunk| {
             let bytes = chunk.valid().chars().flat_map(move |c| {
-                let byte = byte_of_char(c).filter(|_| kind == TokenKind::Normal);
+                let byte = match is_sentence_piece {
+                    true => (c == SPACE).then_some(b' '),
+                    false => byte_of_char(c).filter(|_| kind == TokenKind::Normal),
+                };
                 let mut verbatim = [0; 4];
                 let len = c.encode_utf8(&mut verbatim).len();
                 let skip = if byte.is_some() { 4 } else { 0 };
                 byte.into_iter().chain(verbatim.into_iter().take(len).skip(skip))
             });
             bytes.chain(chunk.invalid().iter().copied())
-        })
+        });
+        byte.into_iter().chain(characters)
     }
 
     /// The token that a text starts with, if the file has one.
@@ -157,11 +180,13 @@ impl<'a> Vocab<'a> {
     }
 
     /// What a user should know about this vocabulary.
-    pub fn warning(&self) -> Option<&'static str> {
-        self.pre_tokenizer_is_guessed.then_some(
-            "the file does not say how text is cut into words (tokenizer.ggml.pre), so it is cut \
-             as for GPT-2; answers may be worse; get a newer file of this model",
-        )
+    pub fn warnings(&self) -> impl Iterator<Item = &'static str> {
+        let Notes { pre_tokenizer, ids } = self.notes;
+        let ids = ids.then_some(
+            "the file gives parts to tokens that its vocabulary does not have (tokenizer.ggml.…_token_id); \
+             they are left out",
+        );
+        pre_tokenizer.into_iter().chain(ids)
     }
 
     /// How text is cut into words.
@@ -182,47 +207,91 @@ impl<'a> Vocab<'a> {
         self.bytes[byte as usize]
     }
 
+    /// The scores of SentencePiece's tokens, or `None` if the vocabulary is byte-level BPE.
+    pub(crate) fn scores(&self) -> Option<&Scores<'a>> {
+        self.scores.as_ref()
+    }
+
+    pub(crate) fn texts(&self) -> &Texts<'a> {
+        &self.texts
+    }
+
     /// The token that is a whole word, where the model was trained to take it without merging.
     pub(crate) fn whole(&self, word: &str) -> Option<u32> {
-        if self.pre_tokenizer != PreTokenizer::Llama3 {
+        if !self.takes_whole_words {
             return None;
         }
         let id = self.texts.find(encoded(word.as_bytes()))?;
         matches!(self.kind(id), TokenKind::Normal | TokenKind::UserDefined).then_some(id)
     }
 
-    fn find_stop_tokens(&self, gguf: &Gguf<'a>, source: &Source<'a>) -> Result<StopTokens, Error> {
+    fn find_stop_tokens(&self, turn_ends: [Option<u32>; 2]) -> StopTokens {
         let mut tokens = StopTokens::default();
         tokens.push(self.eos);
-        tokens.push(source.special_id(gguf, "tokenizer.ggml.eot_token_id")?);
-        tokens.push(source.special_id(gguf, "tokenizer.ggml.eom_token_id")?);
-        let r1 = if self.is_r1() { &STOP_TEXTS[..] } else { &STOP_TEXTS[..STOP_TEXTS.len() - 3] };
-        for text in r1 {
-            tokens.push(self.find(text).filter(|&id| !source.is_text(&self.texts, id)));
+        turn_ends.into_iter().for_each(|id| tokens.push(id));
+        let of_r1 = R1_TURNS.iter().filter(|_| self.is_r1());
+        for id in ENDS.iter().chain(of_r1).filter_map(|text| self.find(text)) {
+            tokens.push(Some(id).filter(|&id| self.kind(id) != TokenKind::Normal));
         }
-        Ok(tokens)
+        tokens
     }
 }
 
-/// Marks that end a turn wherever they exist; the last three end it for R1.
-const STOP_TEXTS: [&str; 10] = [
-    "<|im_end|>",
-    "<|eot_id|>",
-    "<|eom_id|>",
-    "<|end_of_text|>",
-    "<|endoftext|>",
-    "<|end|>",
-    "<｜end▁of▁sentence｜>",
-    "<｜begin▁of▁sentence｜>",
-    "<｜User｜>",
-    "<｜Assistant｜>",
-];
+/// Marks that start another turn of R1.
+const R1_TURNS: [&str; 3] = ["<｜begin▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"];
+
+/// What is worth telling of a vocabulary.
+#[derive(Clone, Copy, Default)]
+struct Notes {
+    pre_tokenizer: Option<&'static str>,
+    /// Whether an id is none of a token.
+    ids: bool,
+}
+
+impl Notes {
+    /// How words are cut: by the file's name for it, else as its tokens suggest.
+    fn pre_tokenizer(&mut self, source: &Source<'_>, has: impl Fn(&str) -> bool) -> PreTokenizer {
+        let named = source.pre.and_then(PreTokenizer::named);
+        if let Some(cut) = named.filter(|_| !source.is_sentence_piece) {
+            return cut;
+        }
+        let inferred = PreTokenizer::of_vocabulary(source.tokens.len(), has);
+        if !source.is_sentence_piece {
+            self.pre_tokenizer = Some(if inferred.is_some() { INFERRED } else { UNKNOWN });
+        }
+        inferred.unwrap_or(PreTokenizer::Default)
+    }
+
+    fn id(&mut self, id: SpecialId) -> Option<u32> {
+        match id {
+            SpecialId::Token(id) => Some(id),
+            SpecialId::Absent => None,
+            SpecialId::NoToken => {
+                self.ids = true;
+                None
+            }
+        }
+    }
+}
+
+const INFERRED: &str = "the file does not name a known way to cut text into words \
+    (tokenizer.ggml.pre), so it is cut as models with such a vocabulary do; get a newer file of this \
+    model if answers are poor";
+const UNKNOWN: &str = "the file does not name a known way to cut text into words \
+    (tokenizer.ggml.pre), so it is cut as other programs do by default; answers may be worse, get a \
+    newer file of this model";
 
 /// The ids at which a reply is over: three from keys, the others by their texts.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct StopTokens {
-    ids: [u32; STOP_TEXTS.len() + 3],
+    ids: [u32; 3 + ENDS.len() + R1_TURNS.len()],
     len: usize,
+}
+
+impl Default for StopTokens {
+    fn default() -> Self {
+        Self { ids: [0; 3 + ENDS.len() + R1_TURNS.len()], len: 0 }
+    }
 }
 
 impl StopTokens {

@@ -16,7 +16,8 @@ use std::vec::Vec;
 /// The name under which a template finds the function `namespace`, where it defines a name by it.
 pub(super) const FUNCTION: &str = "dram_namespace";
 
-/// The source with [`FUNCTION`] for `namespace` in each `set NAME = namespace(`.
+/// The source with [`FUNCTION`] for `namespace` in each `set NAME = namespace(`, and without effect of
+/// the blocks `generation`, by which trainers mark what a model is to learn.
 ///
 /// # Errors
 ///
@@ -36,13 +37,17 @@ pub(super) fn confine(source: &str) -> Result<Cow<'_, str>, TemplateError> {
             let line = source[..word.start].matches('\n').count() + 1;
             return Err(TemplateError::Failed { reason, line: Some(line) });
         }
-        if i > 0 && definitions.contains(&(i - 1)) {
-            confined.push_str(&source[from..word.start]);
-            confined.push_str(FUNCTION);
-            from = word.end;
-        }
+        let replacement = match name {
+            _ if i > 0 && definitions.contains(&(i - 1)) => FUNCTION,
+            "generation" if is_block(source, word) => "if true",
+            "endgeneration" if is_block(source, word) => "endif",
+            _ => continue,
+        };
+        confined.push_str(&source[from..word.start]);
+        confined.push_str(replacement);
+        from = word.end;
     }
-    if definitions.is_empty() {
+    if from == 0 {
         return Ok(source.into());
     }
     confined.push_str(&source[from..]);
@@ -72,6 +77,13 @@ fn defines(source: &str, words: &[Range<usize>], i: usize) -> bool {
         && gap(name, function) == "="
         && is(function, "namespace")
         && source[function.end..].starts_with('(')
+}
+
+/// Whether a word is all that a block says.
+fn is_block(source: &str, word: &Range<usize>) -> bool {
+    let (before, after) = (source[..word.start].trim_end(), source[word.end..].trim_start());
+    let opens = ["{%", "{%-", "{%+"].iter().any(|open| before.ends_with(open));
+    opens && ["%}", "-%}", "+%}"].iter().any(|close| after.starts_with(close))
 }
 
 /// Whether a word may stand for a value: it is no attribute, has none, and is no text in quotes.
