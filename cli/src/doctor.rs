@@ -2,7 +2,6 @@
 
 mod text;
 
-use crate::disk::{self, Disk};
 use crate::exit::{Outcome, notice};
 use crate::{args, models};
 use dram_boards::{
@@ -10,6 +9,7 @@ use dram_boards::{
     advise,
 };
 use dram_engine::{select, threads};
+use dram_models::{self as files, Disk};
 use dram_targets::Kernels;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -63,7 +63,7 @@ fn firmware() -> Option<Power> {
 fn measure(model: Option<&OsStr>) -> Outcome<Option<Disk>> {
     let file = match model {
         Some(model) => Some(models::find(model)?),
-        None => models::folder().ok().and_then(|folder| disk::largest_model(&folder)),
+        None => files::folder().ok().and_then(|folder| files::largest(&folder)),
     };
     Ok(file.and_then(|file| Disk::measure(&file)))
 }

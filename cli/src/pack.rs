@@ -1,12 +1,23 @@
 //! `dram pack`: a model's file with its weights in tiles.
 
 use crate::args;
-use crate::exit::Outcome;
+use crate::exit::{Code, Failure, Outcome, notice};
 use crate::models;
+use dram_models::Destination;
+use std::fs;
 
 pub(crate) fn run(args: &args::Pack) -> Outcome {
     let input = models::find(&args.input)?;
-    dram_engine::pack(&input, &args.output)?;
+    let output = Destination::new(&args.output)?;
+    if output.is(&input) {
+        let message = "input and output are the same file; name another output";
+        return Err(Failure::new(Code::Usage, message).about(args.output.display()));
+    }
+    let draft = output.draft(&mut notice)?;
+    // A file that is not there is told of by whoever reads it.
+    draft.reserve(fs::metadata(&input).map_or(0, |input| input.len()))?;
+    dram_engine::pack(&input, draft.file(), output.path())?;
+    draft.finish()?;
     eprintln!("{} is written", args.output.display());
     Ok(())
 }

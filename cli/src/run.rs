@@ -5,13 +5,14 @@ use crate::chat;
 use crate::exit::{Code, Failure, Outcome, notice};
 #[cfg(feature = "face")]
 use crate::face::Face;
-use crate::models::{self, Known};
+use crate::models;
 use crate::screen::Screen;
 use crate::{interrupt, prompt, pull, report, sampling};
 use dram_boards::Root;
 use dram_engine::{
     Answer, Asking, Conversation, Heat, Host, Model, Solo, SoloMemory, Status, Work, with_session,
 };
+use dram_models::Known;
 use dram_runtime::text::Channel;
 use dram_targets::Kernels;
 use std::ffi::{OsStr, OsString};

@@ -1,9 +1,7 @@
 //! Whether a model fits into memory, with which context, and how fast it may be.
 
-mod header;
 mod predict;
 
-pub use header::Header;
 pub use predict::Speed;
 
 use crate::error::{EngineError, Outcome};

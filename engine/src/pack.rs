@@ -3,14 +3,18 @@
 use crate::error::Outcome;
 use crate::host::all_threads;
 use crate::load::about;
-use dram_runtime::model;
+use dram_runtime::{Error, model};
+use std::fs::File;
 use std::path::Path;
 
-/// Writes the model of `input` to `output` with its weights in tiles.
+/// Writes the model of `input` with its weights in tiles to an empty file, which errors call `name`.
 ///
 /// # Errors
 ///
-/// If `input` is no model or split in parts, or `output` cannot be written; then it is not there.
-pub fn pack(input: &Path, output: &Path) -> Outcome {
-    model::pack(input, output, all_threads()).map_err(about(input))
+/// If `input` is no model or split in parts, or the file cannot be written.
+pub fn pack(input: &Path, output: &File, name: &Path) -> Outcome {
+    model::pack(input, output, all_threads()).map_err(|error| match error {
+        Error::Output { .. } => about(name)(error),
+        _ => about(input)(error),
+    })
 }

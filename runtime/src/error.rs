@@ -90,6 +90,12 @@ pub enum Error {
         /// The system's reason.
         reason: std::io::ErrorKind,
     },
+    /// A packed model cannot be written to the file that it was to go to.
+    #[cfg(feature = "std")]
+    Output {
+        /// The system's reason.
+        reason: std::io::ErrorKind,
+    },
     /// A saved sequence is not read, or not written.
     #[cfg(feature = "std")]
     Saved(SavedFault),
@@ -131,7 +137,7 @@ impl Error {
             #[cfg(feature = "std")]
             Self::Path(_) => Kind::Missing,
             #[cfg(feature = "std")]
-            Self::Io { .. } | Self::Saved(_) => Kind::Runtime,
+            Self::Io { .. } | Self::Output { .. } | Self::Saved(_) => Kind::Runtime,
             #[cfg(feature = "std")]
             Self::Lock { .. } => Kind::NoRoom,
         }
@@ -203,6 +209,8 @@ impl fmt::Display for Error {
             Self::Saved(fault) => fault.fmt(f),
             #[cfg(feature = "std")]
             Self::Io { doing, reason } => write!(f, "cannot {doing} the file: {reason}"),
+            #[cfg(feature = "std")]
+            Self::Output { reason } => write!(f, "cannot write: {reason}"),
             #[cfg(feature = "std")]
             Self::Lock { bytes, reason } => write!(
                 f,

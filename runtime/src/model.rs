@@ -12,8 +12,6 @@ mod map;
 mod not_a_model;
 mod not_gguf;
 pub(crate) mod number;
-#[cfg(feature = "std")]
-mod pack;
 mod part;
 mod plan;
 mod reader;
@@ -37,12 +35,12 @@ pub use map::{Map, read_ahead};
 pub(crate) use not_a_model::kind_of;
 pub use not_gguf::NotGguf;
 pub use number::{Number, Type};
-#[cfg(feature = "std")]
-pub use pack::pack;
 pub use part::{KEYS_MAX, TENSORS_MAX};
 pub use plan::{Plan, Slot};
 #[cfg(feature = "std")]
 pub use room::Room;
 pub use rope::{Rope, Scaling};
 pub use tensor::Tensor;
+#[cfg(feature = "std")]
+pub use tiles::pack;
 pub use value::{Array, FromValue, Strings, Value};

@@ -8,7 +8,7 @@ mod budget;
 mod check;
 mod count;
 mod deb;
-#[path = "../../cli/src/demo.rs"]
+#[path = "../../models/src/demo.rs"]
 mod demo;
 mod deploy;
 mod emulate;

@@ -1,8 +1,8 @@
 //! The report in words.
 
 use super::Report;
-use crate::disk::Disk;
 use dram_boards::{Advice, Conditions, Core, DefaultModel, Evidence, Match, Power, Threads, Zone};
+use dram_models::Disk;
 use dram_engine::words::megabytes;
 use dram_targets::Kernels;
 use std::io::{self, Write};

@@ -398,8 +398,6 @@ pub enum PathFault {
     Directory,
     /// It is a device, a pipe or a socket.
     NotAFile,
-    /// Reading and writing would be the same file.
-    Same,
 }
 
 #[cfg(feature = "std")]
@@ -412,7 +410,6 @@ impl fmt::Display for PathFault {
             Self::Refused(reason) => write!(f, "cannot open: {reason}"),
             Self::Directory => write!(f, "is a directory; name a .gguf file in it"),
             Self::NotAFile => write!(f, "is a device, pipe or socket; name a regular file"),
-            Self::Same => write!(f, "input and output are the same file; name another output"),
         }
     }
 }

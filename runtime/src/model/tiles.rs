@@ -42,9 +42,17 @@ impl Map {
     }
 }
 
-/// Reads a model of one part with `threads` threads and writes what [`Map::read_tiles`] gives to `output`.
-pub(crate) fn copy(paths: &[PathBuf], output: &File, threads: usize) -> Result<(), Error> {
-    with_sources(paths, |sources| match sources {
+/// Writes the file at `input` with its matrices in tiles to `output`, an empty file: what
+/// [`Map::read_tiles`] gives, piece by piece, so that a model larger than the memory is packed too.
+///
+/// Other programs refuse the packed file, as its type ids are this program's own.
+///
+/// # Errors
+///
+/// As [`Map::read_tiles`]; [`PartsFault::Several`] for a split file; [`Error::Output`] if writing
+/// fails. What `output` holds then is of no use.
+pub fn pack(input: &Path, output: &File, threads: usize) -> Result<(), Error> {
+    with_sources(&files::parts(input)?, |sources| match sources {
         [source] => source.copy(output, threads),
         _ => Err(Error::Parts(PartsFault::Several(sources.len()))),
     })
@@ -202,5 +210,5 @@ fn read_at(file: &File, to: &mut [u8], start: usize) -> Result<(), Error> {
 
 fn write_at(file: &File, from: &[u8], start: usize) -> Result<(), Error> {
     let done = file.write_all_at(from, start as u64);
-    done.map_err(|error| Error::Io { doing: "write", reason: error.kind() })
+    done.map_err(|error| Error::Output { reason: error.kind() })
 }

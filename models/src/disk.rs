@@ -15,30 +15,35 @@ const ALIGNMENT: usize = 4096;
 /// Opens a file so that reads go past the kernel's cache, where the system has a flag for it.
 const DIRECT: i32 = {
     #[cfg(target_os = "linux")]
-    let flag = libc::O_DIRECT;
+    let flag = nix::fcntl::OFlag::O_DIRECT.bits();
     #[cfg(not(target_os = "linux"))]
     let flag = 0;
     flag
 };
 
 /// How fast a file was read.
-pub(crate) struct Disk {
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// The file.
     pub file: PathBuf,
+    /// How much of it was read.
     pub bytes: usize,
+    /// How long that took.
     pub seconds: f64,
     /// Whether the kernel may have had the file in memory.
     pub may_be_cached: bool,
 }
 
 impl Disk {
-    pub(crate) fn bytes_per_second(&self) -> f64 {
+    /// The speed.
+    pub fn bytes_per_second(&self) -> f64 {
         self.bytes as f64 / self.seconds.max(1e-9)
     }
 
     /// Reads the beginning of a file, past the kernel's cache where the file system can.
     ///
     /// `None` if it cannot be read or is empty.
-    pub(crate) fn measure(file: &Path) -> Option<Self> {
+    pub fn measure(file: &Path) -> Option<Self> {
         if !fs::metadata(file).ok()?.is_file() {
             return None;
         }
@@ -68,7 +73,7 @@ fn read(mut file: File) -> Option<(usize, f64)> {
 }
 
 /// The largest model's file in a folder.
-pub(crate) fn largest_model(folder: &Path) -> Option<PathBuf> {
+pub fn largest(folder: &Path) -> Option<PathBuf> {
     let files = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
     let models = files.filter(|path| path.extension().is_some_and(|kind| kind == "gguf"));
     models.max_by_key(|path| fs::metadata(path).map_or(0, |file| file.len()))

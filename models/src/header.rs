@@ -1,17 +1,17 @@
-//! What of a model's file must be there to tell whether it fits.
+//! What of a model's file must be there to tell what it is.
 
-use crate::error::Outcome;
+use dram_runtime::Error;
 use dram_runtime::model::{Gguf, Map, Tensor};
 use std::ops::Range;
 use std::path::Path;
 
 /// The bytes of a file that say what the model is.
 #[derive(Clone, Debug)]
-pub struct Header {
+pub(crate) struct Header {
     /// Where the data of the first tensor begins: all before it says what the model is.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Where the one tensor lies whose numbers do, too; empty where there is none.
-    pub rope_factors: Range<u64>,
+    pub(crate) rope_factors: Range<u64>,
 }
 
 impl Header {
@@ -20,7 +20,7 @@ impl Header {
     /// # Errors
     ///
     /// If what is there cannot be read as a model, maybe because it is too little.
-    pub fn of(path: &Path) -> Outcome<Self> {
+    pub(crate) fn of(path: &Path) -> Result<Self, Error> {
         let map = Map::open(path)?;
         let parts = [&*map];
         let gguf = Gguf::join(&parts)?;

