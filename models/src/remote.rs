@@ -3,8 +3,8 @@
 //! A model's sizes and formats are in the first megabytes of its file. The rest is left a hole,
 //! which reads as zeros and takes no room on the disk.
 
-use crate::error::{Class, Error, Outcome};
 use crate::draft::writing;
+use crate::error::{Class, Error, Outcome};
 use crate::header::Header;
 use crate::scratch::Scratch;
 use std::fs::{self, File};

@@ -2,11 +2,11 @@
 
 use crate::error::{Class, Error, Outcome};
 use crate::lock;
-use crate::signals::{Guard, delete, unfinished};
+use crate::signals::{Claim, Guard, delete};
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 use std::{env, io, process};
 
@@ -18,7 +18,8 @@ const NAME: &str = "dram-scratch-";
 /// It is removed when it is dropped, when a signal ends the program, and after any other end when the
 /// next one is made.
 pub(crate) struct Scratch {
-    path: PathBuf,
+    // In the order in which they are let go of: what is locked is removed before it is unlocked.
+    folder: Claim,
     _lock: File,
     _guard: Guard,
 }
@@ -37,42 +38,38 @@ impl Scratch {
             let message = format!("cannot make a folder there: {error}; set TMPDIR to another");
             Error::new(Class::Failed, message).about(temporary.display())
         });
-        made.map(|(path, lock)| Self { path, _lock: lock, _guard: guard })
+        made.map(|(folder, lock)| Self { folder, _lock: lock, _guard: guard })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        unfinished().remove(&self.path);
+        self.folder.path()
     }
 }
 
 /// A new folder, locked where that is possible.
-fn make(temporary: &Path) -> io::Result<(PathBuf, File)> {
+fn make(temporary: &Path) -> io::Result<(Claim, File)> {
     loop {
         let time = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
         let path = temporary.join(format!("{NAME}{}-{time}", process::id()));
         DirBuilder::new().mode(0o700).create(&path)?;
-        unfinished().add(&path);
-        let lock = File::open(&path)?;
-        // Whoever looked for orphans just now may have taken it for one.
+        let folder = Claim::new(path);
+        let lock = File::open(folder.path())?;
+        // A file system without locks keeps nobody out.
         let _ = lock.lock();
-        if lock::is_at(&lock, &path) {
-            return Ok((path, lock));
+        // Whoever looked for orphans just now may have taken it for one.
+        if lock::is_at(&lock, folder.path()) {
+            return Ok((folder, lock));
         }
-        unfinished().forget(&path);
     }
 }
 
+/// Removes the folders whose owners are dead.
 fn remove_orphans(temporary: &Path) {
-    for entry in fs::read_dir(temporary).into_iter().flatten().flatten() {
-        let is_one = entry.file_name().as_bytes().starts_with(NAME.as_bytes());
-        if let Some(_lock) = is_one.then(|| lock::orphan(&entry.path())).flatten() {
-            delete(&entry.path());
+    let folders = fs::read_dir(temporary).into_iter().flatten().flatten();
+    for folder in folders.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        let is_one = folder.file_name().as_bytes().starts_with(NAME.as_bytes());
+        if let Some(_lock) = is_one.then(|| lock::orphan(&folder.path())).flatten() {
+            delete(&folder.path());
         }
     }
 }

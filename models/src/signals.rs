@@ -4,78 +4,114 @@ use nix::sys::pthread::{Pthread, pthread_kill};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
 use nix::unistd::Pid;
 use std::fs;
+use std::io;
 use std::marker::PhantomData;
 use std::os::unix::thread::JoinHandleExt;
 use std::path::{Path, PathBuf};
-use std::process;
+use std::process::{self, Child, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// Signals by which people and systems end programs.
 const ENDS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 /// Tells a watcher that it may be time to stop. Whoever else sends it changes nothing.
 const WAKE: Signal = Signal::SIGUSR1;
 const STACK_BYTES: usize = 1 << 17;
+/// How often a child is looked after.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What must not outlive the program.
-pub(crate) struct Unfinished {
-    paths: Vec<PathBuf>,
+struct Unfinished {
+    paths: Vec<(u64, PathBuf)>,
     children: Vec<Pid>,
+    /// Of the next path.
+    number: u64,
 }
 
 static UNFINISHED: Mutex<Unfinished> =
-    Mutex::new(Unfinished { paths: Vec::new(), children: Vec::new() });
+    Mutex::new(Unfinished { paths: Vec::new(), children: Vec::new(), number: 0 });
 
 /// The one list of what is unfinished. No signal ends the program while it is held.
-pub(crate) fn unfinished() -> MutexGuard<'static, Unfinished> {
+fn unfinished() -> MutexGuard<'static, Unfinished> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Unfinished {
-    /// From now on a signal removes this file or folder.
-    pub(crate) fn add(&mut self, path: &Path) {
-        self.paths.push(path.into());
-    }
-
-    /// The file or folder has its place, or is gone.
-    pub(crate) fn forget(&mut self, path: &Path) {
-        self.paths.retain(|unfinished| unfinished != path);
-    }
-
-    /// Removes the file or folder, if it is still unfinished.
-    pub(crate) fn remove(&mut self, path: &Path) {
-        if self.paths.iter().any(|unfinished| unfinished == path) {
-            delete(path);
-            self.forget(path);
-        }
-    }
-
-    /// From now on a signal ends this child too.
-    pub(crate) fn add_child(&mut self, child: &process::Child) {
-        self.children.extend(pid(child));
-    }
-
-    /// The child has ended.
-    pub(crate) fn forget_child(&mut self, child: &process::Child) {
-        self.children.retain(|&running| Some(running) != pid(child));
-    }
-
     fn end(&self) {
         for &child in &self.children {
             let _ = kill(child, Signal::SIGTERM);
         }
-        self.paths.iter().for_each(|path| delete(path));
+        self.paths.iter().for_each(|(_, path)| delete(path));
     }
 }
 
-fn pid(child: &process::Child) -> Option<Pid> {
-    i32::try_from(child.id()).ok().map(Pid::from_raw)
+/// A file or folder that is removed when this is dropped, or when a signal ends the program.
+pub(crate) struct Claim {
+    number: u64,
+    path: PathBuf,
+}
+
+impl Claim {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        let mut unfinished = unfinished();
+        let number = unfinished.number;
+        unfinished.number += 1;
+        unfinished.paths.push((number, path.clone()));
+        Self { number, path }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Does what leaves nothing to remove, if it succeeds; no signal comes in between.
+    ///
+    /// # Errors
+    ///
+    /// Those of `settle`.
+    pub(crate) fn settle<T, E>(&self, settle: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let mut unfinished = unfinished();
+        let settled = settle()?;
+        unfinished.paths.retain(|(number, _)| *number != self.number);
+        Ok(settled)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut unfinished = unfinished();
+        let own = unfinished.paths.iter().position(|(number, _)| *number == self.number);
+        if let Some(own) = own {
+            delete(&self.path);
+            unfinished.paths.swap_remove(own);
+        }
+    }
 }
 
 /// Deletes a file, or a folder with all in it. What cannot be deleted costs space and nothing else.
 pub(crate) fn delete(path: &Path) {
     let _ = fs::remove_file(path).or_else(|_| fs::remove_dir_all(path));
+}
+
+/// Waits for a child; a signal that ends the program ends the child too.
+///
+/// # Errors
+///
+/// If the system does not tell how it ended.
+pub(crate) fn wait(child: &mut Child) -> io::Result<ExitStatus> {
+    let pid = i32::try_from(child.id()).map_err(io::Error::other).map(Pid::from_raw)?;
+    unfinished().children.push(pid);
+    loop {
+        let mut unfinished = unfinished();
+        if let Some(ended) = child.try_wait().transpose() {
+            unfinished.children.retain(|&running| running != pid);
+            return ended;
+        }
+        drop(unfinished);
+        thread::sleep(LOOK);
+    }
 }
 
 /// While it lives, a signal that ends the program first removes what is unfinished.

@@ -2,8 +2,8 @@
 
 use super::Report;
 use dram_boards::{Advice, Conditions, Core, DefaultModel, Evidence, Match, Power, Threads, Zone};
-use dram_models::Disk;
 use dram_engine::words::megabytes;
+use dram_models::Disk;
 use dram_targets::Kernels;
 use std::io::{self, Write};
 
