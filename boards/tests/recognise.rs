@@ -138,6 +138,30 @@ fn control_groups_limit_memory() {
 }
 
 #[test]
+fn pages_of_files_are_free_however_often_they_were_read() {
+    let folder = tree::unpack("raspberry-pi-5");
+    let root = Root::new(&folder);
+    let left = || Machine::read(&root, None).memory.limit_bytes;
+    tree::write(&folder, "/proc/self/cgroup", "0::/kiosk\n");
+    let group = "/sys/fs/cgroup/kiosk";
+    tree::write(&folder, &format!("{group}/memory.max"), "700\n");
+    tree::write(&folder, &format!("{group}/memory.current"), "500\n");
+    assert_eq!(left(), Some(200), "nothing is told of files");
+    let stat = format!("{group}/memory.stat");
+    tree::write(&folder, &stat, "anon 20\nfile 480\nactive_file 380\ninactive_file 100\n");
+    assert_eq!(left(), Some(680), "a model that ran several times is active");
+    tree::write(&folder, &stat, "active_file 18446744073709551615\ninactive_file 9\n");
+    assert_eq!(left(), Some(700), "never more than the limit");
+    tree::write(&folder, "/proc/self/cgroup", "4:memory:/kiosk\n");
+    let group = "/sys/fs/cgroup/memory/kiosk";
+    tree::write(&folder, &format!("{group}/memory.limit_in_bytes"), "700\n");
+    tree::write(&folder, &format!("{group}/memory.usage_in_bytes"), "500\n");
+    let stat = "inactive_file 1\nactive_file 2\ntotal_inactive_file 100\ntotal_active_file 380\n";
+    tree::write(&folder, &format!("{group}/memory.stat"), stat);
+    assert_eq!(left(), Some(680), "version 1 tells of the groups below as well");
+}
+
+#[test]
 fn power_and_heat_are_told_with_a_remedy() {
     let found = advice(&read("raspberry-pi-4b"));
     assert!(found[0].starts_with("the supply's voltage is too low now: Use the official"));

@@ -55,7 +55,7 @@ fn other_programs_know_no_id_of_tiles() {
 
 #[test]
 fn refusals_say_what_it_is_and_what_to_do() {
-    let cases: [(&[u32], &str, &str); 8] = [
+    let cases: [(&[u32], &str, &str); 9] = [
         (&[4, 5], "removed from GGUF", "newer file"),
         (&[31, 32, 33], "removed from GGUF", "take the Q4_0 file"),
         (&[36, 37, 38], "removed from GGUF", "take the IQ4_NL file"),
@@ -63,7 +63,12 @@ fn refusals_say_what_it_is_and_what_to_do() {
         (&[16, 17, 18, 19, 21, 22, 29], "codebook", "take IQ4_XS"),
         (&[24, 25, 26, 27, 28], "not a weight format", "F32, F16 and BF16 are"),
         (&[34, 35, 40, 41, 42], "not supported", "take Q4_0 or Q4_K_M"),
-        (&[43, 0x6472_0000, 0x6472_0001, 0x6472_002a, u32::MAX], "not known", "newer"),
+        (&[97, 99, 133, 139, 144, 157, 158, 202, 344, 399], "ik_llama.cpp", "take Q4_0 or Q4_K_M"),
+        (
+            &[43, 96, 159, 400, 0x6472_0000, 0x6472_0001, 0x6472_002a, u32::MAX],
+            "not known",
+            "newer",
+        ),
     ];
     for (ids, reason, remedy) in cases {
         for &id in ids {

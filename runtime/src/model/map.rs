@@ -209,3 +209,24 @@ fn length(file: &File) -> Result<usize, Error> {
     usize::try_from(about.len())
         .map_err(|_| Error::Io { doing: "map", reason: ErrorKind::FileTooLarge })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::Map;
+    use std::fs::File;
+    use std::path::Path;
+
+    #[test]
+    fn a_file_that_is_read_has_the_bytes_of_one_that_is_mapped() {
+        let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/model/map.rs"));
+        let (file, mapped) = (File::open(path).unwrap(), Map::open(path).unwrap());
+        let read = Map::read(&file, mapped.len()).unwrap();
+        assert_eq!(read[..], mapped[..]);
+        assert!(mapped.is_mapped() && !read.is_mapped());
+        read.release(&read);
+        assert_eq!(read[..], mapped[..], "nothing is given back of what was read");
+        assert_eq!(Map::bytes_of(path), Ok(mapped.len()));
+        assert!(Map::read(&file, mapped.len() + 1).is_err(), "a file that became shorter");
+    }
+}
