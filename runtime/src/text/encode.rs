@@ -165,6 +165,15 @@ impl<'a> Encoder<'a> {
             let token = |start, end| {
                 escaped.find(texts, start, end).filter(|&id| vocab.kind(id) == TokenKind::Normal)
             };
+            // Made by hand, a vocabulary may have a word that no pair of characters leads to.
+            let whole = token(0, escaped.len());
+            let whole =
+                whole.filter(|_| escaped.pairs().all(|(start, end)| token(start, end).is_none()));
+            if let Some(id) = whole {
+                sink(id);
+                (text, adds_space) = (rest, false);
+                continue;
+            }
             let rank = |start, end| Some(scores.rank(token(start, end)?));
             self.word.merge_pieces(escaped, &rank, |start, end| match token(start, end) {
                 Some(id) => sink(id),

@@ -59,6 +59,12 @@ impl<'t> Escaped<'t> {
         space.chain(self.text.char_indices().map(move |(at, _)| at + first))
     }
 
+    /// Where each two neighbouring characters start and end.
+    pub(crate) fn pairs(self) -> impl Iterator<Item = (usize, usize)> + use<'t> {
+        let ends = self.characters().skip(2).chain([self.len()]);
+        self.characters().zip(ends)
+    }
+
     /// The bytes from `start` to `end`.
     pub(crate) fn bytes(self, start: usize, end: usize) -> &'t [u8] {
         let first = usize::from(self.adds_space);
