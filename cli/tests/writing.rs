@@ -91,7 +91,7 @@ impl Machine {
 #[test]
 fn what_a_signal_interrupts_leaves_nothing() {
     for (name, number) in SIGNALS {
-        let machine = Machine::new(60, &model());
+        let machine = Machine::new(15, &model());
         let child = machine.pull().spawn().unwrap();
         until("it downloads", || !machine.asked().is_empty());
         assert_eq!(names(&machine.models).len(), 2, "a draft and a folder");
