@@ -1,8 +1,9 @@
 //! Files while they are written.
 
+use crate::claim::{Claim, delete};
 use crate::destination::Destination;
 use crate::error::{Class, Error, Outcome};
-use crate::signals::{Claim, Guard, delete};
+use crate::signals::Guard;
 use crate::{lock, space};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -27,7 +28,7 @@ pub struct Draft {
     part: Claim,
     file: File,
     destination: Destination,
-    _guard: Guard,
+    _guard: Option<Guard>,
 }
 
 impl Destination {
@@ -39,7 +40,7 @@ impl Destination {
     /// If no file can be made in the folder.
     pub fn draft(&self, tell: &mut dyn FnMut(&str)) -> Outcome<Draft> {
         let path = self.path().display();
-        Draft::begin(self.clone(), || {
+        Draft::begin(self.clone(), Some(Guard::new()), || {
             tell(&format!("another program is writing {path}; waiting for it"));
             Ok(())
         })
@@ -47,17 +48,21 @@ impl Destination {
 }
 
 impl Draft {
-    fn begin(destination: Destination, busy: impl FnMut() -> io::Result<()>) -> Outcome<Self> {
-        let guard = Guard::new();
+    fn begin(
+        destination: Destination,
+        guard: Option<Guard>,
+        busy: impl FnMut() -> io::Result<()>,
+    ) -> Outcome<Self> {
         let part = beside(&destination, PART);
-        remove_orphans(destination.folder());
         let making = |error| {
             let message = format!("cannot make {} beside it: {error}", part.display());
             Error::new(Class::Failed, message).about(destination.path().display())
         };
+        remove_orphans(destination.folder());
         let file = lock::own(&part, busy).map_err(making)?;
+        let claim = Claim::new(part.clone());
         file.set_len(0).map_err(making)?;
-        Ok(Self { folder: None, part: Claim::new(part), file, destination, _guard: guard })
+        Ok(Self { folder: None, part: claim, file, destination, _guard: guard })
     }
 
     /// The empty file to write to.
@@ -131,7 +136,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Outcome {
     let made = path.parent().map_or(Ok(()), fs::create_dir_all);
     made.map_err(|error| writing(&error).about(path.display()))?;
     let destination = Destination::new(path)?;
-    let mut draft = Draft::begin(destination, || Err(io::ErrorKind::WouldBlock.into()))?;
+    let mut draft = Draft::begin(destination, None, || Err(io::ErrorKind::WouldBlock.into()))?;
     let written = (&draft.file).write_all(bytes).and_then(|()| draft.place());
     written.map_err(|error| draft.about(writing(&error)))
 }

@@ -9,6 +9,8 @@
 //! goes on is passed to the caller's `tell`.
 #![forbid(unsafe_code)]
 
+mod child;
+mod claim;
 mod demo;
 mod destination;
 mod disk;

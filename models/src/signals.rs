@@ -1,124 +1,33 @@
 //! Signals that end the program while something is unfinished on the disk.
 
-use nix::sys::pthread::{Pthread, pthread_kill};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
-use nix::unistd::Pid;
+use crate::claim;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
 use std::fs;
-use std::io;
+use std::io::{self, PipeWriter};
 use std::marker::PhantomData;
-use std::os::unix::thread::JoinHandleExt;
-use std::path::{Path, PathBuf};
-use std::process::{self, Child, ExitStatus};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::process;
+use std::sync::{Arc, Once};
+use std::thread::JoinHandle;
+#[cfg(target_os = "linux")]
+use {
+    nix::errno::Errno,
+    nix::poll::{PollFd, PollFlags, PollTimeout, poll},
+    nix::sys::signalfd::{SfdFlags, SignalFd},
+    std::io::PipeReader,
+    std::os::fd::AsFd,
+    std::thread,
+};
 
 /// Signals by which people and systems end programs.
 const ENDS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
-/// Tells a watcher that it may be time to stop. Whoever else sends it changes nothing.
-const WAKE: Signal = Signal::SIGUSR1;
+#[cfg(target_os = "linux")]
 const STACK_BYTES: usize = 1 << 17;
-/// How often a child is looked after.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// What must not outlive the program.
-struct Unfinished {
-    paths: Vec<(u64, PathBuf)>,
-    children: Vec<Pid>,
-    /// Of the next path.
-    number: u64,
-}
-
-static UNFINISHED: Mutex<Unfinished> =
-    Mutex::new(Unfinished { paths: Vec::new(), children: Vec::new(), number: 0 });
-
-/// The one list of what is unfinished. No signal ends the program while it is held.
-fn unfinished() -> MutexGuard<'static, Unfinished> {
-    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Unfinished {
-    fn end(&self) {
-        for &child in &self.children {
-            let _ = kill(child, Signal::SIGTERM);
-        }
-        self.paths.iter().for_each(|(_, path)| delete(path));
-    }
-}
-
-/// A file or folder that is removed when this is dropped, or when a signal ends the program.
-pub(crate) struct Claim {
-    number: u64,
-    path: PathBuf,
-}
-
-impl Claim {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        let mut unfinished = unfinished();
-        let number = unfinished.number;
-        unfinished.number += 1;
-        unfinished.paths.push((number, path.clone()));
-        Self { number, path }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Does what leaves nothing to remove, if it succeeds; no signal comes in between.
-    ///
-    /// # Errors
-    ///
-    /// Those of `settle`.
-    pub(crate) fn settle<T, E>(&self, settle: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let mut unfinished = unfinished();
-        let settled = settle()?;
-        unfinished.paths.retain(|(number, _)| *number != self.number);
-        Ok(settled)
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        let mut unfinished = unfinished();
-        let own = unfinished.paths.iter().position(|(number, _)| *number == self.number);
-        if let Some(own) = own {
-            delete(&self.path);
-            unfinished.paths.swap_remove(own);
-        }
-    }
-}
-
-/// Deletes a file, or a folder with all in it. What cannot be deleted costs space and nothing else.
-pub(crate) fn delete(path: &Path) {
-    let _ = fs::remove_file(path).or_else(|_| fs::remove_dir_all(path));
-}
-
-/// Waits for a child; a signal that ends the program ends the child too.
-///
-/// # Errors
-///
-/// If the system does not tell how it ended.
-pub(crate) fn wait(child: &mut Child) -> io::Result<ExitStatus> {
-    let pid = i32::try_from(child.id()).map_err(io::Error::other).map(Pid::from_raw)?;
-    unfinished().children.push(pid);
-    loop {
-        let mut unfinished = unfinished();
-        if let Some(ended) = child.try_wait().transpose() {
-            unfinished.children.retain(|&running| running != pid);
-            return ended;
-        }
-        drop(unfinished);
-        thread::sleep(LOOK);
-    }
-}
 
 /// While it lives, a signal that ends the program first removes what is unfinished.
 ///
 /// The signals are blocked for the thread that made it and for those it starts meanwhile, and a thread
-/// of its own waits for them: those who compute and write are not disturbed. Such guards are dropped
-/// in the reverse of the order in which they were made.
+/// of its own reads them: those who compute and write are not disturbed. Such guards are dropped in
+/// the reverse of the order in which they were made.
 pub(crate) struct Guard {
     before: SigSet,
     watcher: Option<Watcher>,
@@ -126,23 +35,18 @@ pub(crate) struct Guard {
     _of_this_thread: PhantomData<*const ()>,
 }
 
-struct Watcher {
-    thread: JoinHandle<()>,
-    is_done: Arc<AtomicBool>,
-}
-
 impl Guard {
-    /// Begins to watch. Where no thread can be had for it, a signal ends the program at once, and what
-    /// it leaves is removed by whoever writes there next.
+    /// Begins to watch. Where that cannot be had, a signal ends the program at once, and what it
+    /// leaves is removed by whoever writes there next.
     pub(crate) fn new() -> Self {
         refuse_long_files();
         let ignored = ignored();
         let mut signals = SigSet::empty();
-        signals.add(WAKE);
         ENDS.into_iter().filter(|signal| !ignored(*signal)).for_each(|signal| signals.add(signal));
-        let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK).unwrap_or(SigSet::empty());
-        let watcher = Watcher::start(signals);
-        if watcher.is_none() {
+        let blocked = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK);
+        let watcher = blocked.ok().and_then(|_| Watcher::start(&signals).ok());
+        let before = blocked.unwrap_or(SigSet::empty());
+        if watcher.is_none() && blocked.is_ok() {
             let _ = before.thread_set_mask();
         }
         Self { before, watcher, _of_this_thread: PhantomData }
@@ -151,39 +55,64 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(Watcher { thread, is_done }) = self.watcher.take() {
-            is_done.store(true, Ordering::Release);
-            let _ = pthread_kill(thread.as_pthread_t() as Pthread, WAKE);
+        if let Some(Watcher { thread, stop }) = self.watcher.take() {
+            drop(stop);
             let _ = thread.join();
             let _ = self.before.thread_set_mask();
         }
     }
 }
 
+struct Watcher {
+    thread: JoinHandle<()>,
+    /// Closing it stops the thread.
+    stop: PipeWriter,
+}
+
 impl Watcher {
-    fn start(signals: SigSet) -> Option<Self> {
-        let is_done = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&is_done);
+    #[cfg(target_os = "linux")]
+    fn start(signals: &SigSet) -> io::Result<Self> {
+        let signals =
+            SignalFd::with_flags(signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        let (stopped, stop) = io::pipe()?;
         let builder = thread::Builder::new().name("signals".into()).stack_size(STACK_BYTES);
-        let thread = builder.spawn(move || watch(&signals, &seen)).ok()?;
-        Some(Self { thread, is_done })
+        let thread = builder.spawn(move || {
+            if let Some(signal) = watch(&signals, &stopped) {
+                claim::end_with(signal, end_by);
+            }
+        })?;
+        Ok(Self { thread, stop })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn start(_: &SigSet) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 
-fn watch(signals: &SigSet, is_done: &AtomicBool) {
-    while !is_done.load(Ordering::Acquire) {
-        if let Ok(signal) = signals.wait()
-            && signal != WAKE
-        {
-            let unfinished = unfinished();
-            unfinished.end();
-            end_by(signal);
+/// Waits for a signal, or for the other end of a pipe to close.
+#[cfg(target_os = "linux")]
+fn watch(signals: &SignalFd, stopped: &PipeReader) -> Option<Signal> {
+    loop {
+        let [signal, stop] = [signals.as_fd(), stopped.as_fd()];
+        let mut both = [signal, stop].map(|file| PollFd::new(file, PollFlags::POLLIN));
+        match poll(&mut both, PollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            Err(_) => return None,
+            // A signal that comes now ends the program as soon as it is allowed again.
+            Ok(_) if both[1].any() != Some(false) => return None,
+            Ok(_) => {}
+        }
+        match signals.read_signal() {
+            Ok(Some(signal)) => return Signal::try_from(signal.ssi_signo as i32).ok(),
+            Ok(None) => {}
+            Err(_) => return None,
         }
     }
 }
 
-/// Ends the program as the signal would have, so that whoever waits for it learns the reason.
-fn end_by(signal: Signal) -> ! {
+/// Ends this process as the signal would have, so that whoever waits for it learns the reason.
+fn end_by(signal: Signal) {
     let mut only = SigSet::empty();
     only.add(signal);
     let _ = only.thread_unblock();
