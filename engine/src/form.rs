@@ -2,7 +2,7 @@
 
 use crate::error::{Class, EngineError, Outcome};
 use crate::load::Model;
-use dram_runtime::text::template::{Template, TemplateError};
+use dram_runtime::text::template::{Conversation, Template, TemplateError};
 use dram_runtime::text::{Channel, Chat, Encoder, Message, Role, Vocab};
 
 /// A chat format, built in or from the model's file.
@@ -63,7 +63,7 @@ impl<'a> Form<'a> {
                 encoder.encode_chat(*chat, messages, thinks, |id| tokens.push(id))
             }
             Self::File(template) => {
-                let prompt = template.render(encoder.vocab(), messages, thinks);
+                let prompt = template.render(encoder.vocab(), &Conversation::new(messages, thinks));
                 let prompt = prompt.map_err(|error| refused(&error))?;
                 prompt.encode(encoder, |id| tokens.push(id));
                 prompt.channel()
@@ -85,7 +85,7 @@ fn is_equal(chat: Chat, template: &Template<'_>, vocab: &Vocab<'_>) -> Outcome<b
     ];
     let mut built_in = String::new();
     chat.segments(vocab, &messages, true, |segment| built_in.push_str(segment.text));
-    match template.render(vocab, &messages, true) {
+    match template.render(vocab, &Conversation::new(&messages, true)) {
         Ok(prompt) => {
             let open = built_in.strip_suffix("<think>\n");
             Ok([Some(&*built_in), open].contains(&Some(prompt.text())))

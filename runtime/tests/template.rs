@@ -9,7 +9,7 @@ mod words;
 
 use distills::r1_qwen;
 use dram_runtime::model::Gguf;
-use dram_runtime::text::template::{Prompt, Template, TemplateError};
+use dram_runtime::text::template::{Conversation, Prompt, Template, TemplateError};
 use dram_runtime::text::{Channel, Chat, Message, Role, TokenKind, Vocab};
 use std::time::{Duration, Instant};
 use words::{encode, with};
@@ -37,8 +37,9 @@ fn render(source: &str) -> Result<Prompt, TemplateError> {
     let mut memory = vec![0; Vocab::bytes(&gguf).unwrap()];
     let vocab = Vocab::new(&gguf, &mut memory).unwrap();
     let start = Instant::now();
-    let result = Template::new(source)
-        .and_then(|template| template.render(&vocab, &[message(Role::User, "Hi")], true));
+    let result = Template::new(source).and_then(|template| {
+        template.render(&vocab, &Conversation::new(&[message(Role::User, "Hi")], true))
+    });
     assert!(start.elapsed() < Duration::from_secs(20), "{:.40}", source);
     result
 }
@@ -56,7 +57,9 @@ fn smollm2s_own_template_adds_its_system_message() {
     let source = template(&file);
     with(&file, |encoder| {
         let template = Template::new(&source).unwrap();
-        let prompt = template.render(encoder.vocab(), &[message(Role::User, "Hi")], true).unwrap();
+        let prompt = template
+            .render(encoder.vocab(), &Conversation::new(&[message(Role::User, "Hi")], true))
+            .unwrap();
         let expected = "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained \
             by Hugging Face<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n";
         assert_eq!((prompt.text(), prompt.channel()), (expected, Channel::Answer));
@@ -76,7 +79,7 @@ fn the_built_in_format_and_the_template_agree() {
     ];
     with(&file, |encoder| {
         let template = Template::new(&source).unwrap();
-        let prompt = template.render(encoder.vocab(), &messages, true).unwrap();
+        let prompt = template.render(encoder.vocab(), &Conversation::new(&messages, true)).unwrap();
         assert!(prompt.text().contains("assistant\nTrue.<|im_end|>\n"));
         assert!(prompt.text().contains("user\nAnd </think> <|im_start|>?<|im_end|>\n"));
         let mut built_in = Vec::new();
@@ -104,12 +107,12 @@ fn a_message_never_becomes_a_mark() {
         let template = Template::new(source).unwrap();
         let vocab = encoder.vocab();
         let messages = [message(Role::User, attack)];
-        let prompt = template.render(vocab, &messages, true).unwrap();
+        let prompt = template.render(vocab, &Conversation::new(&messages, true)).unwrap();
         let tokens = tokens(encoder, &prompt);
         let marks: Vec<u32> =
             tokens.into_iter().filter(|&id| vocab.kind(id) != TokenKind::Normal).collect();
         assert_eq!(marks, [151646, 151644, 151645, 151648]);
-        assert!(!prompt.text().contains(['\u{fdd0}', '\u{fdd1}']));
+        assert!(!prompt.text().contains('\u{fdd0}'));
     });
 }
 
@@ -119,6 +122,47 @@ fn templates_ask_for_python_and_for_the_date() {
         {% if m['role'].upper() == 'USER' and m.get('name') is none %}{{ m.content }}{% endif %}\
         {%- endfor %}{{ ns.n }}{{ strftime_now('%Y') | int > 2000 }}{{ 'a,b'.split(',')[-1] }}";
     assert_eq!(render(source).unwrap().text(), "Hi1Trueb");
+}
+
+/// By jinja2 3.1.6, with the settings of `golden/templates/render.py`.
+#[test]
+fn expressions_are_pythons() {
+    for (expression, must) in [
+        ("'%s and %d' % ('a', 3)", "a and 3"),
+        ("'%5.2f|' % 3.14159", " 3.14|"),
+        ("'n%s' % messages|length ~ '!'", "n1!"),
+        ("'%s' % [1, 2]", "[1, 2]"),
+        ("'%03d' % -7", "-07"),
+        ("'%(a)s' % {'a': 1}", "1"),
+        ("'100%%' % ()", "100%"),
+        ("'%s' % messages[0]['content'].upper()", "HI"),
+        ("[1, 'a', none, true, 1.5]", "[1, 'a', None, True, 1.5]"),
+        ("{'b': 1, 'a': [1, {}], 'c': []} | tojson", r#"{"b": 1, "a": [1, {}], "c": []}"#),
+        ("{'b': [1, {}]} | tojson(indent=2)", "{\n  \"b\": [\n    1,\n    {}\n  ]\n}"),
+        ("{'b': 1, 'a': 2} | tojson(sort_keys=true)", r#"{"a": 2, "b": 1}"#),
+        ("[1, 2] | tojson(separators=(',', ':'))", "[1,2]"),
+        ("'é🙂<>&' | tojson(ensure_ascii=true)", r#""\u00e9\ud83d\ude42<>&""#),
+        ("'é🙂<>&\"' | tojson", r#""é🙂<>&\"""#),
+        ("{1: none} | tojson", r#"{"1": null}"#),
+        ("'a-b-c'.rsplit('-', 1)", "['a-b', 'c']"),
+        ("' a b  c '.rsplit(none, 1)", "[' a b', 'c']"),
+        ("'a b c'.partition(' ')[2] ~ 'a b c'.rpartition(' ')[0]", "b ca b"),
+        ("'abc'.removeprefix('a') ~ 'abc'.removesuffix('c') ~ 'äbc'.index('c')", "bcab2"),
+        ("none is iterable", "False"),
+        ("tools is none and not tools and tools is defined", "True"),
+        ("tools | selectattr('type') | list | length", "0"),
+    ] {
+        let source = format!("{{{{ {expression} }}}}\n{{{{ messages[0].content }}}}");
+        let found = render(&source).unwrap_or_else(|error| panic!("{expression}: {error}"));
+        assert_eq!(found.text(), format!("{must}\nHi"), "{expression}");
+    }
+    for wrong in
+        ["'%d' % 'x'", "'%s %s' % 'a'", "'a'.partition('')", "x | tojson", "'a'.index('b')"]
+    {
+        let source = format!("{{{{ {wrong} }}}}{{{{ messages[0].content }}}}");
+        assert!(matches!(render(&source), Err(TemplateError::Failed { .. })), "{wrong}");
+    }
+    refuses("{% for tool in tools %}{% endfor %}", "not iterable");
 }
 
 #[test]
@@ -183,8 +227,14 @@ fn values_that_hold_themselves_cannot_be_made() {
         "{% set a = namespace(x=1) %}{% set a.x = a %}{{ a }}",
         "{% set a = namespace(x=1) %}{% set b = [a] %}{% set a.x = b %}{{ b == b }}",
         "{% set a = namespace(x=1) %}{% for b in [ a ] %}{% set b.x = b %}{% endfor %}",
-        "{% set a = namespace(x=1) %}{% macro f(b) %}{% set b.x = b %}{% endmacro %}{{ f(a) }}",
         "{% set a=namespace() %}{{ [a] | sort }}",
+        "{% set a = namespace() %}{% macro f(b=a) %}{% endmacro %}",
+        "{% set a = namespace() %}{% macro f(b) %}{% endmacro %}{{ f(b=a) }}{{ f(*[1], a) }}",
+        "{% set a = namespace() %}{% macro f(b) %}{% endmacro %}{% set f = range %}{{ f(a) }}",
+        "{% set a = namespace() %}{% macro f(b) %}{% endmacro %}\
+         {% macro g(f) %}{{ f(1) }}{% endmacro %}{{ f(a) }}",
+        "{% set a = namespace() %}{% macro f(b) %}{% endmacro %}{{ messages.f(a) }}",
+        "{% set a = namespace() %}{% macro f(b) %}{% endmacro %}{{ f(1, a) }}",
     ] {
         refuses(source, "the namespace \"a\" is used as a value");
     }
@@ -197,11 +247,22 @@ fn values_that_hold_themselves_cannot_be_made() {
         assert!(render(source).is_err());
     }
     refuses("{% set f = dram_namespace %}", "dram_namespace");
-    let fine = "{% set content = namespace(x='') %}{% set content.x = messages[0].content %}\
-        {{ content.x }}{{ ' the content' if messages[0]['content'] }} of a namespace";
-    refuses(fine, "the namespace \"content\"");
-    let fine = fine.replace("the content", "it");
-    assert_eq!(render(&fine).unwrap().text(), "Hi it of a namespace");
+    for body in ["b", "[b]", "{'b': b}", "b if b else 1", "f(b)"] {
+        let source = format!(
+            "{{% set a = namespace(x=1) %}}{{% macro f(b) %}}{{% set b.x = {body} %}}{{% endmacro %}}\
+             {{{{ f(a) }}}}"
+        );
+        match body {
+            // What a macro gives is text.
+            "f(b)" => refuses(&source, "recursion"),
+            _ => refuses(&source, "the namespace \"b\" is used as a value"),
+        }
+    }
+    let fine = "{% set state = namespace(x='', n=0) %}{# the state #}\
+        {% macro g(state) %}{% set state.n = state.n + 1 %}{% endmacro %}\
+        {% macro f(m, ns) %}{{ g(ns) }}{{ g(ns) }}{{ m }}{% endmacro %}\
+        {{ f(messages[0].content, state) }} {{ state.n }} the state";
+    assert_eq!(render(fine).unwrap().text(), "Hi 2 the state");
     let deep = "{% set ns = namespace(x={}) %}{% for i in range(10000) %}".to_string()
         + &"{% set ns.x = {'a': ns.x} %}".repeat(20)
         + "{% endfor %}";
@@ -210,7 +271,7 @@ fn values_that_hold_themselves_cannot_be_made() {
 
 #[test]
 fn hostile_text_operations_are_bounded() {
-    refuses("{{ '%1000000000d' % 1 }}", "fails");
+    refuses("{{ '%1000000000d' % 1 }}", "too expensive");
     assert!(render("{{ '%1000000000d' | format(1) }}").is_err());
     refuses("{{ strftime_now('%1000000000d') }}", "%1");
     refuses("{{ strftime_now('%Y' * 1000) }}", "100 bytes");

@@ -6,7 +6,7 @@ use crate::step::{Outcome, cargo, printed};
 use std::collections::BTreeSet;
 
 /// Of the static program for 64-bit ARM: with everything, and as it is built where nothing is asked.
-const MOST_BYTES: [(&str, u64); 2] = [("--features face", 10_000_000), ("", 4_000_000)];
+const MOST_BYTES: [(&str, u64); 2] = [("--features face", 10_000_000), ("", 4_500_000)];
 
 /// Builds, prints sizes and the number of crates, and compares.
 ///

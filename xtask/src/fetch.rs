@@ -25,6 +25,8 @@ const VOCABULARIES: [&str; 11] = [
 const ENDINGS: [&str; 3] = ["", ".inp", ".out"];
 const SOURCE: &str = "llama-cpp-python==0.3.36";
 const MODELS: &str = "llama_cpp_python-0.3.36/vendor/llama.cpp/models";
+/// The folder of published chat templates, there and here.
+const TEMPLATES: &str = "templates";
 
 /// Puts every file into its place.
 ///
@@ -35,7 +37,7 @@ pub(crate) fn fetch() -> Outcome {
     let folder = folder();
     let scratch = Scratch::new(&folder)?;
     fetch_model(&folder, &scratch.0)?;
-    fetch_vocabularies(&folder.join("vocab"), &scratch.0)?;
+    fetch_texts(&folder.join("vocab"), &folder.join(TEMPLATES), &scratch.0)?;
     eprintln!("everything that tests read is in {}", folder.display());
     Ok(())
 }
@@ -98,21 +100,25 @@ fn check_sha256(file: &Path) -> Outcome {
     Err(format!("{file} has SHA-256 \"{found}\", must have {must}; fetch again"))
 }
 
-fn fetch_vocabularies(folder: &Path, scratch: &Path) -> Outcome {
+/// Vocabularies and chat templates come in one archive.
+fn fetch_texts(vocabularies: &Path, templates: &Path, scratch: &Path) -> Outcome {
     let names = VOCABULARIES.iter().flat_map(|name| {
         ENDINGS.iter().map(move |ending| format!("ggml-vocab-{name}.gguf{ending}"))
     });
     let names: Vec<String> = names.collect();
-    if names.iter().all(|name| folder.join(name).exists()) {
+    if templates.exists() && names.iter().all(|name| vocabularies.join(name).exists()) {
         return Ok(());
     }
     download(&["--no-binary", "llama-cpp-python", SOURCE], scratch)?;
     let archive = scratch.join("llama_cpp_python-0.3.36.tar.gz");
-    let members = names.iter().map(|name| format!("{MODELS}/{name}"));
+    let members = names.iter().map(String::as_str).chain([TEMPLATES]);
+    let members = members.map(|name| format!("{MODELS}/{name}"));
     run(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(scratch).args(members))?;
-    let reason = |reason| format!("cannot create {folder:?}: {reason}");
-    fs::create_dir_all(folder).map_err(reason)?;
-    names.iter().try_for_each(|name| rename(&scratch.join(MODELS).join(name), &folder.join(name)))
+    let reason = |reason| format!("cannot create {vocabularies:?}: {reason}");
+    fs::create_dir_all(vocabularies).map_err(reason)?;
+    let models = scratch.join(MODELS);
+    names.iter().try_for_each(|name| rename(&models.join(name), &vocabularies.join(name)))?;
+    if templates.exists() { Ok(()) } else { rename(&models.join(TEMPLATES), templates) }
 }
 
 fn rename(from: &Path, to: &Path) -> Outcome {

@@ -29,6 +29,12 @@ impl<'a> Specials<'a> {
         Self { texts, ids, starts }
     }
 
+    /// All of them.
+    #[cfg(feature = "template")]
+    pub(crate) fn ids(&self) -> &'a [u32] {
+        self.ids
+    }
+
     /// The next special token in `text` at or behind `from`: where it starts, its id and its length.
     ///
     /// Where several start at a place, the longest that is `allowed`, given its id and its bytes'

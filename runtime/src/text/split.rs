@@ -19,12 +19,20 @@ impl Channel {
 }
 
 /// The tags before and after a thought, by family: DeepSeek, Qwen and most others; finetunes of
-/// Granite and Gemma; OpenThinker; Magistral.
-pub(crate) const THOUGHTS: [(&str, &str); 4] = [
+/// Granite and Gemma, and of others; OpenThinker; Magistral; Seed; MiniMax; Hunyuan; Command R;
+/// Apertus.
+pub(crate) const THOUGHTS: [(&str, &str); 11] = [
     ("<think>", "</think>"),
     ("<thought>", "</thought>"),
+    ("<thinking>", "</thinking>"),
+    ("<reasoning>", "</reasoning>"),
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
     ("[THINK]", "[/THINK]"),
+    ("<seed:think>", "</seed:think>"),
+    ("<mm:think>", "</mm:think>"),
+    ("<think:opensource>", "</think:opensource>"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|inner_prefix|>", "<|inner_suffix|>"),
 ];
 
 /// Whether a text is the tag before or after a thought.

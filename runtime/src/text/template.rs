@@ -1,21 +1,31 @@
 //! Rendering the chat template that a file carries, which is a program nobody has checked.
 //!
-//! Work, memory, depth and output are bounded; whatever the template does, the result is a prompt
-//! or an error. What a message says never becomes a mark of the format: its place in the output is
-//! known, because it is rendered between two characters that occur in no text.
+//! It is run as Python's Jinja does it with the settings of the library transformers: `trim_blocks`,
+//! `lstrip_blocks`, loop controls, blocks `generation`, and a `tojson` that does not escape for HTML.
+//! Work, memory, depth and output are bounded; whatever the template does, the result is a prompt or
+//! an error. What a message says never becomes a mark of the format.
 
+mod conversation;
 mod date;
+mod guard;
+mod json;
+mod methods;
 mod namespaces;
+mod python;
+mod source;
 
-use super::chat::Message;
+pub use conversation::Conversation;
+
 use super::encode::Encoder;
 use super::split::Channel;
 use super::vocab::Vocab;
+use crate::threads::has_room;
 use core::fmt;
 use core::ops::Range;
+use guard::Guard;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, Error, ErrorKind, Value, context};
-use minijinja_contrib::pycompat::unknown_method_callback;
+use minijinja::{Environment, Error, ErrorKind, Value};
+use python::{Nothing, SECONDS};
 use std::string::{String, ToString};
 use std::thread;
 use std::vec::Vec;
@@ -32,10 +42,6 @@ const DEPTH_MAX: usize = 100;
 /// template of [`SOURCE_MAX`] with [`FUEL`] can nest them; what is not used takes no memory.
 const STACK_BYTES: usize = 1 << 28;
 
-/// Around what a message says: noncharacters, which Unicode keeps for use inside programs.
-const START: char = '\u{FDD0}';
-const END: char = '\u{FDD1}';
-
 /// A chat template, checked for its syntax.
 pub struct Template<'s> {
     environment: Environment<'s>,
@@ -51,72 +57,74 @@ impl<'s> Template<'s> {
         if source.len() > SOURCE_MAX {
             return Err(TemplateError::Long { found: source.len() });
         }
-        let source = namespaces::confine(source)?;
+        let syntax = syntax()?;
         let mut environment = Environment::new();
-        environment.set_syntax(syntax()?);
+        environment.set_syntax(syntax.clone());
         environment.set_fuel(Some(FUEL));
         environment.set_recursion_limit(DEPTH_MAX);
-        environment.set_unknown_method_callback(unknown_method_callback);
-        environment.add_function("raise_exception", |reason: String| -> Result<Value, Error> {
-            Err(Error::new(ErrorKind::InvalidOperation, reason))
-        });
-        environment.add_function("strftime_now", |format: &str| {
-            date::now(format).map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))
-        });
-        environment.remove_global("namespace");
-        environment.add_function(namespaces::FUNCTION, minijinja::functions::namespace);
+        python::add_names(&mut environment);
+        let source = source::translate(source, &syntax)?;
         deeply(|| Ok(environment.add_template_owned("chat", source)?))?;
         Ok(Self { environment })
     }
 
     /// Renders a conversation up to where the next reply starts.
     ///
-    /// `think` is the template's `enable_thinking`. The model's earlier thoughts are left out, and so are
-    /// U+FDD0 and U+FDD1 wherever a message has them: these noncharacters mark its content here.
+    /// U+FDD0 is left out wherever a message has it: this noncharacter guards its text here.
     ///
     /// # Errors
     ///
     /// If the template fails, is too expensive, makes too long a prompt, or leaves out or changes
-    /// what the last message says.
+    /// what the user says last.
     pub fn render(
         &self,
         vocab: &Vocab<'_>,
-        messages: &[Message<'_>],
-        think: bool,
+        conversation: &Conversation,
     ) -> Result<Prompt, TemplateError> {
-        deeply(|| self.prompt(vocab, messages, think))
+        deeply(|| self.prompt(vocab, conversation))
     }
 
     fn prompt(
         &self,
         vocab: &Vocab<'_>,
-        messages: &[Message<'_>],
-        think: bool,
+        conversation: &Conversation,
     ) -> Result<Prompt, TemplateError> {
-        let token = |id| String::from_utf8_lossy(vocab.text(id).unwrap_or_default()).into_owned();
-        let marked: Vec<Value> = messages.iter().map(message).collect();
-        let context = context! {
-            messages => marked,
-            bos_token => vocab.bos().map(token),
-            eos_token => vocab.eos().map(token),
-            add_generation_prompt => true,
-            enable_thinking => think,
-        };
         let mut output = Output(Vec::new());
         let template = self.environment.get_template("chat")?;
-        template.render_captured_to(context, &mut output)?;
-        let prompt = Prompt::new(&String::from_utf8_lossy(&output.0))?;
-        match messages.last() {
-            Some(last) if !prompt.says(last) => Err(TemplateError::Lost),
-            _ => Ok(prompt),
+        template.render_captured_to(given(vocab, conversation), &mut output)?;
+        let (text, plain) = guard::unguarded(&String::from_utf8_lossy(&output.0));
+        match conversation.asks() {
+            Some(question) if !text.contains(&*question) => Err(TemplateError::Lost),
+            _ => Ok(Prompt { text, plain }),
         }
     }
+}
+
+/// The values that a template starts with.
+fn given(vocab: &Vocab<'_>, conversation: &Conversation) -> Value {
+    let guard = Guard::new(vocab);
+    let token = |id| String::from_utf8_lossy(vocab.text(id).unwrap_or_default()).into_owned();
+    let messages: Value = conversation.messages.iter().map(|it| guard.guarded(it)).collect();
+    let mut pairs = Vec::from([
+        ("messages", messages),
+        ("tools", guard.guarded(&conversation.tools())),
+        ("documents", Value::from_object(Nothing)),
+        ("add_generation_prompt", true.into()),
+        (SECONDS, conversation.seconds.into()),
+    ]);
+    pairs.extend(conversation.thinks.map(|thinks| ("enable_thinking", thinks.into())));
+    let tokens = [("bos_token", vocab.bos()), ("eos_token", vocab.eos())];
+    pairs.extend(tokens.into_iter().filter_map(|(name, id)| Some((name, token(id?).into()))));
+    Value::from_pairs(pairs)
 }
 
 /// Does work on a stack that it cannot overflow.
 fn deeply<T: Send>(
     work: impl FnOnce() -> Result<T, TemplateError> + Send,
 ) -> Result<T, TemplateError> {
+    if !has_room() {
+        return Err(TemplateError::NoRoom);
+    }
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
         let result = thread.map_err(|_| TemplateError::NoRoom)?.join();
@@ -129,55 +137,15 @@ fn syntax() -> Result<SyntaxConfig, Error> {
     SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()
 }
 
-/// A message as the template sees it, its content marked.
-fn message(message: &Message<'_>) -> Value {
-    context! { role => message.role.name(), content => mark(&clean(message)) }
-}
-
-/// What a message says, without the characters that mark contents: U+FDD0 and U+FDD1, which Unicode
-/// reserves for a program's own use, are deleted from what a user wrote.
-fn clean(message: &Message<'_>) -> String {
-    message.without_thought().replace([START, END], "")
-}
-
-/// Marks a content inside the space around it, because templates trim that.
-fn mark(content: &str) -> String {
-    if content.is_empty() {
-        return String::new();
-    }
-    let body = content.trim();
-    let (before, after) = content.split_at(content.len() - content.trim_start().len());
-    let after = &after[body.len()..];
-    [before, START.encode_utf8(&mut [0; 4]), body, END.encode_utf8(&mut [0; 4]), after].concat()
-}
-
 /// A rendered conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
     text: String,
-    /// Where messages' contents lie, in order.
-    contents: Vec<Range<usize>>,
+    /// Where characters lie with which no mark begins, because a message has them; in order.
+    plain: Vec<Range<usize>>,
 }
 
 impl Prompt {
-    /// Takes the marks out of a rendered text.
-    fn new(rendered: &str) -> Result<Self, TemplateError> {
-        let (mut text, mut contents) = (String::with_capacity(rendered.len()), Vec::new());
-        let mut start = None;
-        for c in rendered.chars() {
-            match (c, start) {
-                (START, None) => start = Some(text.len()),
-                (END, Some(from)) => {
-                    contents.push(from..text.len());
-                    start = None;
-                }
-                (START | END, _) => return Err(TemplateError::Lost),
-                _ => text.push(c),
-            }
-        }
-        if start.is_some() { Err(TemplateError::Lost) } else { Ok(Self { text, contents }) }
-    }
-
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text
@@ -191,14 +159,7 @@ impl Prompt {
     /// Passes on the prompt's tokens. Marks of the format in messages' contents stay text.
     pub fn encode(&self, encoder: &mut Encoder<'_>, mut sink: impl FnMut(u32)) {
         encoder.lead(&self.text, true, &mut sink);
-        encoder.encode_marked(&self.text, &self.contents, sink);
-    }
-
-    /// Whether a message's content is in the text.
-    fn says(&self, message: &Message<'_>) -> bool {
-        let content = clean(message);
-        let body = content.trim();
-        body.is_empty() || self.contents.iter().any(|range| &self.text[range.clone()] == body)
+        encoder.encode_marked(&self.text, &self.plain, sink);
     }
 }
 

@@ -1,95 +1,159 @@
-//! Namespaces: the only values of a template that change once they are made.
+//! Namespaces, kept from holding themselves.
 //!
-//! A namespace that holds itself would be printed or compared without end. It cannot come to be if
-//! a template takes namespaces only apart (`ns.name`) and never uses one as a value, which nearly all
-//! published templates keep to. That is read off the words of the source, whatever they mean where they stand:
-//! a template may be refused for its prose, but none gets by.
+//! They cannot come to do so if a template takes them only apart (`ns.name`) and never uses one as a
+//! value, but for an argument of a macro of its own: then the macro's parameter counts as a namespace
+//! as well. All published templates keep to that.
 
 use super::TemplateError;
-use core::ops::Range;
-use std::borrow::Cow;
-use std::collections::BTreeSet;
+use super::source::{Edit, Lexeme};
+use minijinja::machinery::Token;
+use std::collections::{BTreeMap, BTreeSet};
 use std::format;
-use std::string::String;
 use std::vec::Vec;
 
 /// The name under which a template finds the function `namespace`, where it defines a name by it.
 pub(super) const FUNCTION: &str = "dram_namespace";
 
-/// The source with [`FUNCTION`] for `namespace` in each `set NAME = namespace(`, and without effect of
-/// the blocks `generation`, by which trainers mark what a model is to learn.
+/// The changes that put [`FUNCTION`] for `namespace` in each `set NAME = namespace(`.
 ///
 /// # Errors
 ///
-/// If it has the name of such a namespace anywhere without an attribute, or [`FUNCTION`].
-pub(super) fn confine(source: &str) -> Result<Cow<'_, str>, TemplateError> {
-    let words = words(source);
-    let definitions = (0..words.len()).filter(|&i| defines(source, &words, i));
-    let definitions: BTreeSet<usize> = definitions.map(|i| i + 1).collect();
-    let mut names: BTreeSet<&str> = BTreeSet::from([FUNCTION]);
-    names.extend(definitions.iter().map(|&i| &source[words[i].clone()]));
-    let mut confined = String::with_capacity(source.len());
-    let mut from = 0;
-    for (i, word) in words.iter().enumerate() {
-        let name = &source[word.clone()];
-        if names.contains(name) && !definitions.contains(&i) && is_value(source, word) {
-            let reason = format!("the namespace {name:?} is used as a value");
-            let line = source[..word.start].matches('\n').count() + 1;
-            return Err(TemplateError::Failed { reason, line: Some(line) });
-        }
-        let replacement = match name {
-            _ if i > 0 && definitions.contains(&(i - 1)) => FUNCTION,
-            "generation" if is_block(source, word) => "if true",
-            "endgeneration" if is_block(source, word) => "endif",
-            _ => continue,
+/// If the template uses a namespace as a value, or [`FUNCTION`].
+pub(super) fn confine(lexemes: &[Lexeme<'_>]) -> Result<Vec<Edit>, TemplateError> {
+    let definitions: Vec<usize> = (0..lexemes.len()).filter(|&i| defines(lexemes, i)).collect();
+    let mut source = Source::new(lexemes, &definitions);
+    while source.follow() {}
+    if let Some(i) = (0..lexemes.len()).find(|&i| source.is_value(i)) {
+        let name = lexemes[i].word().unwrap_or_default();
+        let reason = format!("the namespace {name:?} is used as a value");
+        let line = Some(lexemes[i].span.start_line.into());
+        return Err(TemplateError::Failed { reason, line });
+    }
+    Ok(definitions.iter().map(|&i| Edit::of(&lexemes[i + 3], FUNCTION)).collect())
+}
+
+/// Whether `set NAME = namespace(` starts at a lexeme.
+fn defines(lexemes: &[Lexeme<'_>], i: usize) -> bool {
+    let Some([set, name, equals, function, open]) = lexemes.get(i..i + 5) else { return false };
+    set.is("set")
+        && name.word().is_some()
+        && matches!(equals.token, Token::Assign)
+        && function.is("namespace")
+        && matches!(open.token, Token::ParenOpen)
+}
+
+struct Source<'l, 's> {
+    lexemes: &'l [Lexeme<'s>],
+    /// Names that namespaces have.
+    names: BTreeSet<&'s str>,
+    /// Where these stand without being used: where they are defined.
+    harmless: BTreeSet<usize>,
+    /// The parameters of each macro, of all that have its name.
+    macros: BTreeMap<&'s str, Vec<Vec<&'s str>>>,
+    /// For each lexeme that is an argument of a call, alone: the called name, and the argument's place.
+    arguments: BTreeMap<usize, (&'s str, usize)>,
+}
+
+impl<'l, 's> Source<'l, 's> {
+    fn new(lexemes: &'l [Lexeme<'s>], definitions: &[usize]) -> Self {
+        let names = definitions.iter().filter_map(|&i| lexemes[i + 1].word());
+        let mut source = Self {
+            lexemes,
+            names: names.chain([FUNCTION]).collect(),
+            harmless: definitions.iter().map(|&i| i + 1).collect(),
+            macros: BTreeMap::new(),
+            arguments: BTreeMap::new(),
         };
-        confined.push_str(&source[from..word.start]);
-        confined.push_str(replacement);
-        from = word.end;
+        source.read_calls();
+        source
     }
-    if from == 0 {
-        return Ok(source.into());
+
+    /// Finds parameters and arguments.
+    fn read_calls(&mut self) {
+        // Of each bracket that is open: the name before it, and the arguments so far.
+        let mut open: Vec<(Option<usize>, usize)> = Vec::new();
+        for (i, lexeme) in self.lexemes.iter().enumerate() {
+            match lexeme.token {
+                Token::ParenOpen => open.push((i.checked_sub(1), 0)),
+                Token::BracketOpen | Token::BraceOpen => open.push((None, 0)),
+                Token::ParenClose | Token::BracketClose | Token::BraceClose => drop(open.pop()),
+                // Nobody knows how many arguments these are.
+                Token::Mul | Token::Pow => {
+                    open.last_mut().into_iter().for_each(|call| call.0 = None)
+                }
+                Token::Comma => open.last_mut().into_iter().for_each(|call| call.1 += 1),
+                Token::Ident(_) => {
+                    if let Some(&(Some(name), place)) = open.last() {
+                        self.read_argument(i, name, place);
+                    }
+                }
+                _ => {}
+            }
+        }
     }
-    confined.push_str(&source[from..]);
-    Ok(confined.into())
-}
 
-/// Where runs of letters, digits and underscores lie.
-fn words(source: &str) -> Vec<Range<usize>> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut words = Vec::new();
-    let mut from = 0;
-    while let Some(start) = source[from..].find(is_word).map(|at| from + at) {
-        let end = source[start..].find(|c| !is_word(c)).map_or(source.len(), |len| start + len);
-        words.push(start..end);
-        from = end;
+    fn read_argument(&mut self, i: usize, name: usize, place: usize) {
+        let (Some(called), Some(argument)) = (self.lexemes[name].word(), self.lexemes[i].word())
+        else {
+            return;
+        };
+        let before = name.checked_sub(1).map(|before| &self.lexemes[before]);
+        let is_first = matches!(self.lexemes[i - 1].token, Token::ParenOpen | Token::Comma);
+        if before.is_some_and(|before| before.is("macro")) {
+            if is_first {
+                let macros = self.macros.entry(called).or_default();
+                if place == 0 {
+                    macros.push(Vec::new());
+                }
+                macros.last_mut().into_iter().for_each(|parameters| parameters.push(argument));
+                self.harmless.insert(i);
+            }
+            return;
+        }
+        let is_method =
+            before.is_some_and(|before| matches!(before.token, Token::Dot | Token::Pipe));
+        let next = self.lexemes.get(i + 1).map(|next| &next.token);
+        let is_last = matches!(next, Some(Token::Comma | Token::ParenClose));
+        if is_first && is_last && !is_method {
+            self.arguments.insert(i, (called, place));
+        }
     }
-    words
-}
 
-/// Whether `set NAME = namespace(` starts at a word.
-fn defines(source: &str, words: &[Range<usize>], i: usize) -> bool {
-    let Some([set, name, function]) = words.get(i..i + 3) else { return false };
-    let gap = |left: &Range<usize>, right: &Range<usize>| source[left.end..right.start].trim();
-    let is = |word: &Range<usize>, text| &source[word.clone()] == text;
-    is(set, "set")
-        && gap(set, name).is_empty()
-        && gap(name, function) == "="
-        && is(function, "namespace")
-        && source[function.end..].starts_with('(')
-}
+    /// Takes the parameters for namespaces that are given one; whether any was not known as such.
+    fn follow(&mut self) -> bool {
+        let given = self.arguments.iter().filter(|(i, _)| self.is_name(**i));
+        let parameters = given.flat_map(|(_, (called, place))| {
+            let macros = self.macros.get(called).into_iter().flatten();
+            macros.filter_map(|parameters| parameters.get(*place).copied())
+        });
+        let parameters: Vec<&str> = parameters.collect();
+        let known = self.names.len();
+        self.names.extend(parameters);
+        self.names.len() > known
+    }
 
-/// Whether a word is all that a block says.
-fn is_block(source: &str, word: &Range<usize>) -> bool {
-    let (before, after) = (source[..word.start].trim_end(), source[word.end..].trim_start());
-    let opens = ["{%", "{%-", "{%+"].iter().any(|open| before.ends_with(open));
-    opens && ["%}", "-%}", "+%}"].iter().any(|close| after.starts_with(close))
-}
+    /// Whether a lexeme is the name of a namespace.
+    fn is_name(&self, i: usize) -> bool {
+        self.lexemes[i].word().is_some_and(|word| self.names.contains(word))
+    }
 
-/// Whether a word may stand for a value: it is no attribute, has none, and is no text in quotes.
-fn is_value(source: &str, word: &Range<usize>) -> bool {
-    let (before, after) =
-        (source[..word.start].chars().next_back(), source[word.end..].chars().next());
-    let is_quoted = before == after && matches!(before, Some('\'' | '"'));
-    !(before == Some('.') || after == Some('.') || is_quoted)
+    /// Whether a namespace is used as a value there, and not handed to a macro that keeps to the rule.
+    fn is_value(&self, i: usize) -> bool {
+        let before = i.checked_sub(1).map(|before| &self.lexemes[before].token);
+        let next = self.lexemes.get(i + 1).map(|next| &next.token);
+        let is_apart = matches!(before, Some(Token::Dot)) || matches!(next, Some(Token::Dot));
+        let is_handed =
+            self.arguments.get(&i).is_some_and(|(called, place)| self.takes(called, *place));
+        self.is_name(i) && !is_apart && !is_handed && !self.harmless.contains(&i)
+    }
+
+    /// Whether a name stands for macros of the template wherever it is used, all of which have a
+    /// parameter at a place.
+    fn takes(&self, name: &str, place: usize) -> bool {
+        let is_called =
+            |pair: &[Lexeme<'_>]| !pair[0].is(name) || matches!(pair[1].token, Token::ParenOpen);
+        let macros = self.macros.get(name);
+        macros.is_some_and(|all| all.iter().all(|parameters| place < parameters.len()))
+            && self.lexemes.windows(2).all(is_called)
+    }
 }
