@@ -24,6 +24,7 @@ Exit codes:
   65   The file is damaged or not a model that runs here, or the text is not UTF-8
   66   There is no such file or model
   71   It does not fit in memory
+  75   The context or the limit of tokens was reached inside the thought: there is no answer
   130  Interrupted";
 
 /// Runs distilled reasoning models offline.

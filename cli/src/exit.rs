@@ -13,6 +13,7 @@ pub(crate) enum Code {
     BadFile = 65,
     Missing = 66,
     NoRoom = 71,
+    Unanswered = 75,
     Interrupted = 130,
 }
 

@@ -1,6 +1,6 @@
 //! What is told of an answer: to programs, and to people beside it.
 
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Code, Failure, Outcome, notice};
 use dram_engine::words::{self, megabytes};
 use dram_engine::{Answer, Ending, Model, Story};
 use serde_json::{Value, json};
@@ -62,18 +62,35 @@ pub(crate) fn print_speed(answer: &Answer, model: &Model<'_>) {
 
 /// Tells why an answer is not complete, unless the user wanted it so, and why it was slow.
 pub(crate) fn print_ending(answer: &Answer) {
-    if answer.ending == Ending::Context {
-        eprintln!("dram: the context is full; --ctx takes a larger one");
+    if let Some(message) = unanswered(answer) {
+        notice(message);
+    } else if answer.ending == Ending::Context {
+        notice("the context is full; --ctx takes a larger one");
     }
     if let Some(slowdown) = answer.heat.slowdown() {
-        eprintln!("dram: {slowdown}");
+        notice(&slowdown);
     }
 }
 
-/// Success, unless it was interrupted.
+/// Success, unless it was interrupted, or over before there was an answer.
 pub(crate) fn outcome(answer: &Answer) -> Outcome {
     match answer.ending {
         Ending::Interrupted => Err(Failure::interrupted()),
+        // It has been told.
+        _ if unanswered(answer).is_some() => Err(Failure::new(Code::Unanswered, "")),
         _ => Ok(()),
+    }
+}
+
+/// What is told where the reply's room was full before its thought was over.
+fn unanswered(answer: &Answer) -> Option<&'static str> {
+    match answer.ending {
+        Ending::Length if answer.is_thinking => Some(
+            "the limit of tokens was reached inside the thought, so there is no answer; raise -n",
+        ),
+        Ending::Context if answer.is_thinking => Some(
+            "the context was full inside the thought, so there is no answer; --ctx takes a larger one",
+        ),
+        _ => None,
     }
 }

@@ -97,7 +97,7 @@ fn pulling_needs_python_and_leaves_nothing_half_done() {
 #[test]
 fn help_documents_the_exit_codes() {
     let help = printed(output(&["--help"]));
-    for code in ["0 ", "1 ", "2 ", "65 ", "66 ", "71 ", "130 "] {
+    for code in ["0 ", "1 ", "2 ", "65 ", "66 ", "71 ", "75 ", "130 "] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(code)), "{code}");
     }
 }

@@ -100,6 +100,8 @@ pub struct Answer {
     pub reasoning: String,
     /// What it answered.
     pub text: String,
+    /// Whether its thought was not closed.
+    pub is_thinking: bool,
     /// Why it is over.
     pub ending: Ending,
     /// To read the prompt.
@@ -153,6 +155,7 @@ impl Answer {
         let ending =
             reply.finish_reason().map(Ending::of).transpose().map_err(EngineError::from)?;
         let mut answer = mem::replace(&mut reply.output_mut().answer, Self::empty(0));
+        answer.is_thinking = reply.channel() == Channel::Reasoning;
         answer.ending = ending.unwrap_or(Ending::Interrupted);
         answer.heat = heat.story();
         answer.decode = asked.elapsed().saturating_sub(answer.first_token);
@@ -165,6 +168,7 @@ impl Answer {
             tokens: Vec::new(),
             reasoning: String::new(),
             text: String::new(),
+            is_thinking: false,
             ending: Ending::Interrupted,
             prefill: Duration::ZERO,
             first_token: Duration::ZERO,

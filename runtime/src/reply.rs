@@ -192,6 +192,11 @@ impl<R: Request, O: Output> Reply<R, O> {
         self.sequence.take()
     }
 
+    /// The part that the next text belongs to, as far as is known.
+    pub fn channel(&self) -> Channel {
+        self.split.as_ref().map_or(Channel::Answer, Split::channel)
+    }
+
     /// The request.
     pub const fn request(&self) -> &R {
         &self.request

@@ -26,6 +26,13 @@ pub fn model_with(keys: &[Vec<u8>]) -> Vec<u8> {
     with_keys(&tiny::llama(Mix::Q8_0).file(), &[&[template], keys].concat())
 }
 
+/// A model whose replies begin inside a thought.
+pub fn thinking() -> Vec<u8> {
+    let source = format!("{TEMPLATE}<think>\n");
+    let template = key("tokenizer.chat_template", TEXT, &string(&source));
+    with_keys(&tiny::llama(Mix::Q8_0).file(), &[template])
+}
+
 /// Writes a model to a folder.
 pub fn write(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(name);
