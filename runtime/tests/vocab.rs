@@ -26,7 +26,8 @@ fn gives_the_published_tokens(name: &str) {
     let texts: Vec<_> = texts.split("\n__ggml_vocab_test__\n").collect();
     let tokens = String::from_utf8(read(".out")).unwrap();
     let (last, texts) = texts.split_last().unwrap();
-    assert_eq!((*last, texts.len(), tokens.lines().count()), ("", 46, 46));
+    assert!(last.is_empty() && texts.len() >= 46, "{name}");
+    assert_eq!(texts.len(), tokens.lines().count(), "{name}");
     with(&read(""), |encoder| {
         for (text, line) in texts.iter().zip(tokens.lines()) {
             let expected: Vec<u32> =
@@ -57,6 +58,7 @@ fn sentence_piece_gives_the_published_tokens() {
 #[test]
 fn qwen2_gives_the_published_tokens() {
     gives_the_published_tokens("qwen2");
+    gives_the_published_tokens("qwen35");
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const VOCABULARIES: [&str; 11] = [
+const VOCABULARIES: [&str; 12] = [
     "qwen2",
+    "qwen35",
     "llama-bpe",
     "gpt-2",
     "command-r",

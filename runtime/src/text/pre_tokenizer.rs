@@ -27,6 +27,8 @@ pub enum PreTokenizer {
     Llama3,
     /// As Llama 3, with each `\p{N}` alone.
     Qwen2,
+    /// As Qwen2, with marks (`\p{M}`) as letters.
+    Qwen35,
     /// Line breaks, then cased letters, then punctuation, each of these with a space before them; then
     /// spaces at the end, ideographs and numbers.
     DeepSeekLlm,
@@ -87,6 +89,7 @@ impl PreTokenizer {
             Self::Smollm => gpt2::word(text, true),
             Self::Llama3 => llama3::word(text, 3),
             Self::Qwen2 => llama3::word(text, 1),
+            Self::Qwen35 => llama3::word_with_marks(text, 1),
             Self::DeepSeekLlm => deepseek::llm(text),
             Self::DeepSeekCoder => deepseek::coder(text),
             Self::DeepSeekV3 => deepseek::v3(text),
@@ -106,8 +109,9 @@ const fn whole(name: &'static str, cut: PreTokenizer) -> Named {
 }
 
 /// The names that files of Llama's and Qwen's shapes use.
-const NAMES: [Named; 47] = [
+const NAMES: [Named; 48] = [
     plain("qwen2", PreTokenizer::Qwen2),
+    plain("qwen35", PreTokenizer::Qwen35),
     plain("deepseek-r1-qwen", PreTokenizer::Qwen2),
     plain("f2llmv2", PreTokenizer::Qwen2),
     plain("grok-2", PreTokenizer::Qwen2),
@@ -211,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_the_lists_are_in_order() {
+    fn no_name_stands_twice() {
         assert!(
             NAMES
                 .iter()

@@ -6,15 +6,15 @@ use crate::text::unicode::{Class, class, is_mark, is_punctuation, is_symbol};
 /// ```text
 /// [\r\n]
 /// \s?[cased letters]+
-/// \s?[!-/:-~！-／：－～‘-‟　-。]+
+/// \s?[!-/:-~！-／：-～‘-‟　-。]+
 /// \s+$
 /// [一-龥ࠀ-一가-\u{D7FF}]+
 /// \p{N}+
 /// ```
 pub(super) fn llm(text: &str) -> usize {
-    let is_digit = |c| class(c) == Class::Number;
     let cut = Cut { is_letter: is_cased, is_point: is_llm_point, ends_spaces: true };
-    cut.word(text, |text| run_while(text, 0, is_digit))
+    let word = cut.word(text);
+    at_numbers(word, word.len())
 }
 
 /// ```text
@@ -27,7 +27,18 @@ pub(super) fn llm(text: &str) -> usize {
 pub(super) fn coder(text: &str) -> usize {
     let is_letter = |c| class(c) == Class::Letter;
     let cut = Cut { is_letter, is_point: is_punctuation, ends_spaces: false };
-    cut.word(text, |text| text.chars().next().map_or(0, char::len_utf8))
+    at_numbers(cut.word(text), 1)
+}
+
+/// The end of what a word's last pattern cuts first, with at most `digits` numbers in a word.
+fn at_numbers(word: &str, digits: usize) -> usize {
+    let is_number = |&c: &char| class(c) == Class::Number;
+    match word.chars().next() {
+        Some(first) if is_number(&first) => {
+            word.chars().take(digits).take_while(is_number).map(char::len_utf8).sum()
+        }
+        _ => word.find(|c| is_number(&c)).unwrap_or(word.len()),
+    }
 }
 
 /// What LLM and Coder have in common: each pattern cuts what those before it have left.
@@ -39,8 +50,15 @@ struct Cut<L, P> {
 }
 
 impl<L: Fn(char) -> bool, P: Fn(char) -> bool> Cut<L, P> {
-    /// The first word; `number` tells the end of one.
-    fn word(&self, text: &str, number: impl Fn(&str) -> usize) -> usize {
+    /// The first word, as all patterns leave it but that of numbers.
+    fn word<'t>(&self, text: &'t str) -> &'t str {
+        let part = &text[..self.part(text)];
+        let is_first = part.starts_with(is_ideograph);
+        &part[..run_while(part, 0, |c| is_ideograph(c) == is_first)]
+    }
+
+    /// The end of what the patterns before that of ideographs cut first.
+    fn part(&self, text: &str) -> usize {
         let Some(first) = text.chars().next() else { return 0 };
         if is_break(first) {
             return 1;
@@ -48,18 +66,24 @@ impl<L: Fn(char) -> bool, P: Fn(char) -> bool> Cut<L, P> {
         let start = if class(first) == Class::Space { first.len_utf8() } else { 0 };
         if self.begins(text, &self.is_letter) {
             let start = if (self.is_letter)(first) { 0 } else { start };
-            return run_while(text, start, &self.is_letter);
+            return self.points_among(&text[..run_while(text, start, &self.is_letter)]);
         }
         if self.begins(text, &self.is_point) {
             let start = if (self.is_point)(first) { 0 } else { start };
             return self.points(text, start);
         }
-        match first {
-            _ if is_ideograph(first) => {
-                run_while(text, 0, |c| is_ideograph(c) && !self.is_taken(c))
-            }
-            _ if class(first) == Class::Number => number(text),
-            _ => self.rest(text),
+        self.rest(text)
+    }
+
+    /// The end of what the pattern of punctuation cuts first from letters: LLM's has ASCII's.
+    fn points_among(&self, letters: &str) -> usize {
+        let is_other = |c| !(self.is_point)(c);
+        let run =
+            |from: usize| letters[from..].find(is_other).map_or(letters.len(), |at| from + at);
+        let space = letters.len() - letters.trim_start_matches(|c| class(c) == Class::Space).len();
+        match self.begins(letters, &self.is_point) {
+            true => run(space),
+            false => letters.find(&self.is_point).unwrap_or(letters.len()),
         }
     }
 
@@ -79,10 +103,6 @@ impl<L: Fn(char) -> bool, P: Fn(char) -> bool> Cut<L, P> {
             || self.begins(text, &self.is_point)
     }
 
-    fn is_taken(&self, c: char) -> bool {
-        (self.is_letter)(c) || (self.is_point)(c)
-    }
-
     /// The end of a run of punctuation, in which letters have been cut before.
     fn points(&self, text: &str, start: usize) -> usize {
         let mut rest = text[start..].char_indices();
@@ -94,31 +114,13 @@ impl<L: Fn(char) -> bool, P: Fn(char) -> bool> Cut<L, P> {
         end.map_or(text.len(), |(at, _)| start + at)
     }
 
-    /// The end of what no pattern matches; spaces at its end may be a word of their own.
+    /// The end of what none of the first three patterns matches; spaces at its end may be a word of
+    /// their own.
     fn rest(&self, text: &str) -> usize {
-        let is_last = |c: char| is_ideograph(c) || class(c) == Class::Number;
-        let mut spaces_from = None;
-        for (at, c) in text.char_indices() {
-            if self.is_cut(&text[at..]) {
-                return self.before_spaces(spaces_from, at);
-            }
-            if is_last(c) {
-                return at;
-            }
-            match class(c) {
-                Class::Space => spaces_from = spaces_from.or(Some(at)),
-                _ => spaces_from = None,
-            }
-        }
-        self.before_spaces(spaces_from, text.len())
-    }
-
-    /// The end of a word that is followed by spaces up to a cut.
-    fn before_spaces(&self, spaces_from: Option<usize>, end: usize) -> usize {
-        match spaces_from.filter(|_| self.ends_spaces) {
-            Some(from) if from > 0 => from,
-            _ => end,
-        }
+        let mut cuts = text.char_indices().map(|(at, _)| at);
+        let end = cuts.find(|&at| self.is_cut(&text[at..])).unwrap_or(text.len());
+        let spaces = text[..end].trim_end_matches(|c| class(c) == Class::Space).len();
+        if self.ends_spaces && spaces > 0 { spaces } else { end }
     }
 }
 
@@ -126,14 +128,15 @@ fn is_break(c: char) -> bool {
     matches!(c, '\r' | '\n')
 }
 
+/// In llama.cpp, to which files owe their names, spaces are in no range.
 fn is_ideograph(c: char) -> bool {
-    matches!(c, '\u{800}'..='\u{9FA5}' | '\u{AC00}'..='\u{D7FF}')
+    matches!(c, '\u{800}'..='\u{9FA5}' | '\u{AC00}'..='\u{D7FF}') && class(c) != Class::Space
 }
 
 fn is_llm_point(c: char) -> bool {
     matches!(
         c,
-        '!'..='/' | ':'..='~' | '！'..='／' | '：' | '～' | '‘'..='‟' | '\u{3000}'..='。'
+        '!'..='/' | ':'..='~' | '！'..='／' | '：'..='～' | '‘'..='‟' | '\u{3001}'..='。'
     )
 }
 

@@ -1,16 +1,26 @@
-//! Llama 3's pattern, which Qwen2 took over.
+//! Llama 3's pattern, which Qwen2 and its successors took over.
 
-use super::scan::{contraction, run, spaces};
-use crate::text::unicode::{Class, class};
+use super::scan::{contraction, run_while, spaces};
+use crate::text::unicode::{Class, class, is_mark};
 
 /// The first word, with at most `digits` numbers in a word.
 pub(super) fn word(text: &str, digits: usize) -> usize {
+    word_by(text, digits, class)
+}
+
+/// The first word where marks (`\p{M}`) count as letters.
+pub(super) fn word_with_marks(text: &str, digits: usize) -> usize {
+    word_by(text, digits, |c| if is_mark(c) { Class::Letter } else { class(c) })
+}
+
+fn word_by(text: &str, digits: usize, class: impl Fn(char) -> Class) -> usize {
+    let run = |text: &str, from, of| run_while(text, from, |c| class(c) == of);
     let mut chars = text.chars();
     let Some(first) = chars.next() else { return 0 };
     if let Some(end) = contraction(text, true) {
         return end;
     }
-    let (this, next) = (class(first), chars.next().map(class));
+    let (this, next) = (class(first), chars.next().map(&class));
     let lone = matches!(first, '\r' | '\n');
     match this {
         Class::Number => {
