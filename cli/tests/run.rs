@@ -140,13 +140,16 @@ fn a_thought_is_never_an_answer() {
         output(&[&["run", &model, "--temp", "0", "-n", "4"], more, &["Hello"]].concat())
     };
     let shown = run(&[]);
-    let thought = told(&shown);
+    let told_of = told(&shown);
+    let (thought, ending) = told_of.split_once("dram: ").unwrap();
     assert!(thought.starts_with("<think>\n") && thought.ends_with("\n</think>\n\n"), "{thought:?}");
-    assert_eq!(printed(shown), "");
+    assert!(ending.contains("inside the thought"), "{ending}");
     let hidden = run(&["--hide-think"]);
-    assert_eq!(told(&hidden), "");
-    assert_eq!(printed(hidden), "");
-    let reply: Value = serde_json::from_str(&printed(run(&["--json"]))).unwrap();
+    assert_eq!(told(&hidden), format!("dram: {ending}"));
+    for output in [&shown, &hidden] {
+        assert_eq!((output.status.code(), &*output.stdout), (Some(75), &b""[..]));
+    }
+    let reply: Value = serde_json::from_slice(&run(&["--json"]).stdout).unwrap();
     assert_eq!(reply["text"], "");
     assert!(thought.contains(reply["reasoning"].as_str().unwrap()), "{reply}");
 
