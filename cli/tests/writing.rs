@@ -5,7 +5,7 @@
 mod program;
 mod synth;
 
-use program::{MODEL, dram, fetched, model, output, printed, scratch, told};
+use program::{MODEL, dram, fetched, model, mortal, output, printed, scratch, told};
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -71,7 +71,7 @@ impl Machine {
 
     fn pull(&self) -> Command {
         let path = format!("{}/bin:{}", self.folder.display(), std::env::var("PATH").unwrap());
-        let mut pull = dram();
+        let mut pull = mortal();
         pull.args(["pull", MODEL]).env("DRAM_MODELS", &self.models).env("PATH", path);
         pull.stdout(Stdio::piped()).stderr(Stdio::piped());
         pull
@@ -200,7 +200,7 @@ fn large() -> PathBuf {
 }
 
 fn pack(input: &Path, output: &Path) -> Command {
-    let mut pack = dram();
+    let mut pack = mortal();
     pack.arg("pack").args([input, output]).stdout(Stdio::piped()).stderr(Stdio::piped());
     pack
 }
@@ -317,7 +317,7 @@ fn an_interrupted_look_at_a_server_leaves_nothing() {
     let address = format!("http://{}/model.gguf", server.local_addr().unwrap());
     let temporary = scratch("temporary");
     let start = || {
-        let mut fit = dram();
+        let mut fit = mortal();
         let child = fit.args(["fit", &address]).env("TMPDIR", &temporary).spawn().unwrap();
         until("it asks", || !names(&temporary).is_empty());
         child

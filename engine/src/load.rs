@@ -8,7 +8,7 @@ use crate::threads::both;
 use crate::words::megabytes;
 use dram_boards::Threads;
 use dram_quant::Order;
-use dram_runtime::model::{Gguf, Map, Plan, Room, Split, read_ahead};
+use dram_runtime::model::{Gguf, Map, Padding, Plan, Room, Split, read_ahead};
 use dram_runtime::text::Vocab;
 use dram_runtime::threads::spawn;
 use dram_runtime::{Error, Limits, Session, Tiling};
@@ -61,7 +61,17 @@ pub(crate) fn with_gguf<T, E: From<EngineError>>(
     f: impl FnOnce(&Gguf<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     let maps = Map::open_all(path).map_err(about(path))?;
-    view(path, &maps, f)
+    view(path, &padded(path, maps, |_| Ok(()))?, f)
+}
+
+/// A model's file, or its padded image if its lengths need that; `check` is told how large that is.
+fn padded(path: &Path, maps: Vec<Map>, check: impl FnOnce(usize) -> Outcome) -> Outcome<Vec<Map>> {
+    let image = view(path, &maps, |gguf| {
+        let Some(padding) = Padding::of(gguf).map_err(about(path))? else { return Ok(None) };
+        check(padding.bytes())?;
+        padding.image().map(Some).map_err(about(path))
+    })?;
+    Ok(image.map_or(maps, |image| vec![image]))
 }
 
 /// Lends a session of a model on a host.
@@ -81,6 +91,7 @@ pub fn with_session<T, E: From<EngineError>>(
     host.pin(options, loading.most_threads());
     loading.check_file()?;
     let maps = Map::open_all(path).map_err(about(path))?;
+    let maps = padded(path, maps, |bytes| loading.check_padded(bytes))?;
     view(path, &maps, |header| {
         header.check_is_model().map_err(about(path))?;
         loading.check_fits(header, bytes(&maps))?;
@@ -151,6 +162,15 @@ impl Loading<'_> {
             .map_err(|error| error.about(self.path.display()))
     }
 
+    /// Refuses to pad a model that the free memory does not hold then.
+    fn check_padded(&self, bytes: usize) -> Outcome {
+        if self.options.force {
+            return Ok(());
+        }
+        check_room(self.host, "the padded model", bytes, "take a smaller model, or --force")
+            .map_err(|error| error.about(self.path.display()))
+    }
+
     /// Refuses a model whose weights would have to come from the disk again and again.
     fn check_fits(&self, header: &Gguf<'_>, weights_bytes: usize) -> Outcome {
         if self.options.force {
@@ -180,8 +200,8 @@ impl Loading<'_> {
             _ if is_packed => false,
             Weights::Auto if is_read => false,
             Weights::Tiles if is_read => {
-                let message = "this file system maps no files, so that tiles would be a second \
-                               copy of the weights; take --weights rows, or a packed file";
+                let message = "the weights are in memory already, so that tiles would be a second \
+                               copy of them; take --weights rows, or a packed file";
                 return Err(EngineError::new(Class::NoRoom, message).about(self.path.display()));
             }
             Weights::Auto => {

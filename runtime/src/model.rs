@@ -12,6 +12,8 @@ mod map;
 mod not_a_model;
 mod not_gguf;
 pub(crate) mod number;
+#[cfg(feature = "std")]
+mod padded;
 mod part;
 mod plan;
 mod reader;
@@ -35,6 +37,8 @@ pub use map::{Map, read_ahead};
 pub(crate) use not_a_model::kind_of;
 pub use not_gguf::NotGguf;
 pub use number::{Number, Type};
+#[cfg(feature = "std")]
+pub use padded::Padding;
 pub use part::{KEYS_MAX, TENSORS_MAX};
 pub use plan::{Plan, Slot};
 #[cfg(feature = "std")]

@@ -6,7 +6,7 @@ mod oracle;
 mod tiny;
 
 use dram_quant::{Matrix, f16_to_f32, f32_to_f16};
-use dram_runtime::model::Scaling;
+use dram_runtime::model::{Padding, Scaling};
 use dram_runtime::{Gguf, KvFormat, Limits};
 use oracle::{Oracle, Rounding};
 use tiny::session::{limits, logits, start};
@@ -126,6 +126,41 @@ fn factors_are_those_of_the_context() {
     assert!(of(&file, 101) == of(&plain.file(), 101), "long factors");
 }
 
+/// Lengths that are no multiples of what kernels take, each alone and all together.
+#[test]
+fn lengths_of_any_size() {
+    let mix = Mix::F32;
+    let shapes = tiny::all(mix).map(|model| Shape { eps: 1e-6, ..model.shape });
+    for shape in shapes {
+        let odd = [
+            Shape { embedding_length: 250, ..shape.clone() },
+            Shape { feed_forward_length: 173, ..shape.clone() },
+            Shape { head_len: 36, ..shape.clone() },
+            Shape { head_len: 22, heads: 6, kv_heads: 3, ..shape.clone() },
+            Shape { embedding_length: 66, feed_forward_length: 77, head_len: 10, ..shape },
+        ];
+        for shape in odd {
+            let model = Tiny::new(shape, mix);
+            let tokens = model.shape.tokens(POSITIONS);
+            let [long, short] = [POSITIONS, 3].map(|length| compare(&model, &tokens, length));
+            assert!(long.mean < 1e-3 && short.median < 1e-5, "{long:?}, at first {short:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_padded_must_have_the_lengths_that_the_file_says() {
+    let regular = tiny::llama(Mix::Q4_0).file();
+    assert!(Padding::of(&Gguf::parse(&regular).unwrap()).unwrap().is_none());
+    let shape = Shape { feed_forward_length: 173, ..tiny::llama(Mix::F32).shape };
+    let mut model = Tiny::new(shape, Mix::F32);
+    let down = model.tensor("blk.1.ffn_down.weight");
+    (down.len, down.rows) = (down.rows.unwrap(), Some(down.len));
+    let file = model.file();
+    let error = Padding::of(&Gguf::parse(&file).unwrap()).err().unwrap().to_string();
+    assert!(error.contains("blk.1.ffn_down.weight"), "{error}");
+}
+
 #[test]
 fn keys_and_values_in_8_bits() {
     for model in tiny::all(Mix::F32) {
@@ -158,11 +193,13 @@ fn agrees(model: &Tiny, mix: Mix) {
 
 /// Cuts `tokens` to sequences of a length and compares the logits at every position.
 fn compare(model: &Tiny, tokens: &[u32], length: usize) -> Difference {
-    let ours = start(&model.file(), dram_targets::best(), limits(length, 32), |session| {
-        tokens.chunks(length).flat_map(|tokens| logits(session, tokens)).collect::<Vec<_>>()
-    });
     let file = model.file();
     let gguf = Gguf::parse(&file).unwrap();
+    let image = Padding::of(&gguf).unwrap().map(|padding| padding.image().unwrap());
+    let regular = image.as_deref().unwrap_or(&file);
+    let ours = start(regular, dram_targets::best(), limits(length, 32), |session| {
+        tokens.chunks(length).flat_map(|tokens| logits(session, tokens)).collect::<Vec<_>>()
+    });
     let oracle = Oracle::new(&gguf, Promised).unwrap();
     let naive = tokens.chunks(length).flat_map(|tokens| {
         let logits = oracle.logits(tokens, 0).unwrap();

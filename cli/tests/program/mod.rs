@@ -12,7 +12,17 @@ pub const MODEL: &str = "smollm2:135m";
 
 /// The program in an environment of its own, with the fetched model in its models folder.
 pub fn dram() -> Command {
-    let mut dram = Command::new(env!("CARGO_BIN_EXE_dram"));
+    with_settings(Command::new(env!("CARGO_BIN_EXE_dram")))
+}
+
+/// The same program, which signals end also where whoever runs the tests ignores them.
+pub fn mortal() -> Command {
+    let mut env = Command::new("/usr/bin/env");
+    env.args(["--default-signal", env!("CARGO_BIN_EXE_dram")]);
+    with_settings(env)
+}
+
+fn with_settings(mut dram: Command) -> Command {
     dram.env_clear().env("DRAM_MODELS", fetched()).env("PATH", env::var_os("PATH").unwrap());
     dram.env("XDG_STATE_HOME", scratch("state")).stdin(Stdio::null());
     dram

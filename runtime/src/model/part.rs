@@ -130,6 +130,17 @@ impl<'a> Part<'a> {
         })
     }
 
+    /// Every key, and with its value as it lies.
+    #[cfg(feature = "std")]
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + '_ {
+        let starts = &self.index[..self.keys];
+        let ends = starts.iter().skip(1).chain([&self.infos]);
+        core::iter::zip(starts, ends).filter_map(|(&start, &end)| {
+            let name = key_name(&mut Reader::new(self.bytes, start)).ok()?;
+            Some((name, self.bytes.get(start..end)?))
+        })
+    }
+
     /// All keys with their values, as they lie.
     pub(crate) fn key_bytes(&self) -> &'a [u8] {
         let start = if self.keys > 0 { self.index[0] } else { self.infos };
