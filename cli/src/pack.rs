@@ -4,7 +4,6 @@ use crate::args;
 use crate::exit::{Code, Failure, Outcome, notice};
 use crate::models;
 use dram_models::Destination;
-use std::fs;
 
 pub(crate) fn run(args: &args::Pack) -> Outcome {
     let input = models::find(&args.input)?;
@@ -14,8 +13,7 @@ pub(crate) fn run(args: &args::Pack) -> Outcome {
         return Err(Failure::new(Code::Usage, message).about(args.output.display()));
     }
     let draft = output.draft(&mut notice)?;
-    // A file that is not there is told of by whoever reads it.
-    draft.reserve(fs::metadata(&input).map_or(0, |input| input.len()))?;
+    draft.reserve(dram_engine::packed_bytes(&input)?)?;
     dram_engine::pack(&input, draft.file(), output.path())?;
     draft.finish()?;
     eprintln!("{} is written", args.output.display());

@@ -107,6 +107,13 @@ fn a_split_model_is_one_model_everywhere() {
         let fits = program(&folder).args(["fit", model, "--board", "raspberry-pi-5"]).output();
         assert!(printed(fits.unwrap()).contains("fits"), "{model}");
     }
+    let whole = scratch("packed").join("whole.gguf");
+    printed(program(&folder).args(["pack", "big"]).arg(&whole).output().unwrap());
+    let answer = |model: &OsStr| {
+        let words = ["--raw", "--temp", "0", "-n", "8", "hi"];
+        printed(program(&folder).arg("run").arg(model).args(words).output().unwrap())
+    };
+    assert_eq!(answer(whole.as_os_str()), answer("big".as_ref()));
     let missing = run(&folder, &["bog", "hi there"]);
     assert!(told(&missing).contains("the nearest name is big"), "{}", told(&missing));
     fs::remove_file(second).unwrap();

@@ -47,7 +47,7 @@ pub use heat::{Heat, Story};
 pub use host::{Host, all_threads, threads};
 pub use load::{Model, with_session};
 pub use options::{LoadOptions, Weights};
-pub use pack::pack;
+pub use pack::{pack, packed_bytes};
 pub use scheduler::{
     Engine, Finished, Refused, Request, Statistics, Steps, Ticket, Token, Update, Usage,
     with_engine,

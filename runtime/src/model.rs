@@ -6,6 +6,8 @@ mod config;
 mod files;
 mod gguf;
 mod hyper;
+#[cfg(feature = "std")]
+mod joined;
 mod layer;
 #[cfg(feature = "std")]
 mod map;

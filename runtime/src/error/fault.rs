@@ -356,8 +356,8 @@ pub enum PartsFault {
         /// Parts there should be.
         count: usize,
     },
-    /// The operation takes only a file in one part.
-    Several(usize),
+    /// The parts say different things of where tensors may lie.
+    Alignment,
 }
 
 impl fmt::Display for PartsFault {
@@ -380,8 +380,8 @@ impl fmt::Display for PartsFault {
             Self::Absent { part, count } => {
                 write!(f, "part {} of {count} is missing, put it beside the others", part + 1)
             }
-            Self::Several(count) => {
-                write!(f, "the model is split into {count} files, this needs one; merge them first")
+            Self::Alignment => {
+                f.write_str("general.alignment differs among the parts; get all parts again")
             }
         }
     }

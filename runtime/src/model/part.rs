@@ -153,6 +153,19 @@ impl<'a> Part<'a> {
         (0..self.tensors).map_while(move |_| Info::read(&mut reader).ok())
     }
 
+    /// What the offsets of tensors are multiples of.
+    #[cfg(feature = "std")]
+    pub(crate) const fn alignment(&self) -> usize {
+        self.alignment
+    }
+
+    /// Where in the file the data of tensors is.
+    #[cfg(feature = "std")]
+    pub(crate) fn data(&self) -> core::ops::Range<usize> {
+        let end = self.infos().last().map(|info| self.start(&info) + info.bytes);
+        self.data..end.unwrap_or(self.data)
+    }
+
     /// Where in the file a tensor's data starts.
     pub(crate) fn start(&self, info: &Info<'a>) -> usize {
         self.data + info.offset as usize

@@ -13,6 +13,9 @@ pub(crate) struct Info<'a> {
     pub dimensions: usize,
     pub format: Format,
     pub order: Order,
+    /// Where in the file the entry is.
+    #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "for joining parts"))]
+    pub at: usize,
     /// Where in the file the type id is.
     #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "for arranging tiles"))]
     pub type_at: usize,
@@ -24,6 +27,7 @@ pub(crate) struct Info<'a> {
 
 impl<'a> Info<'a> {
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        let at = reader.at();
         let name = name(reader)?;
         let fault = |fault| Error::tensor(name, fault);
         let dimensions = reader.u32()?;
@@ -43,7 +47,7 @@ impl<'a> Info<'a> {
         }
         let bytes = bytes(dims, format).map_err(fault)?;
         let offset = reader.u64()?;
-        Ok(Self { name, dims, dimensions, format, order, type_at, offset, bytes })
+        Ok(Self { name, dims, dimensions, format, order, at, type_at, offset, bytes })
     }
 }
 

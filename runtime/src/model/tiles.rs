@@ -1,11 +1,12 @@
 //! Arranging the matrices of a file in tiles while it is read: to memory, or to another file.
 
 use super::files;
+use super::joined;
 use super::map::Map;
 use super::room::Room;
 use super::tensor::Info;
 use super::{Gguf, part::Part};
-use crate::error::{Error, PartsFault};
+use crate::error::Error;
 use crate::threads::spawn;
 use byteorder::{ByteOrder, LE};
 use core::mem;
@@ -42,19 +43,20 @@ impl Map {
     }
 }
 
-/// Writes the file at `input` with its matrices in tiles to `output`, an empty file: what
-/// [`Map::read_tiles`] gives, piece by piece, so that a model larger than the memory is packed too.
+/// Writes the file at `input` (all parts of a split one) with its matrices in tiles to `output`, one
+/// empty file: what [`Map::read_tiles`] gives, piece by piece, so that a model larger than the memory
+/// is packed too.
 ///
 /// Other programs refuse the packed file, as its type ids are this program's own.
 ///
 /// # Errors
 ///
-/// As [`Map::read_tiles`]; [`PartsFault::Several`] for a split file; [`Error::Output`] if writing
-/// fails. What `output` holds then is of no use.
+/// As [`Map::read_tiles`]; [`PartsFault::Alignment`](crate::PartsFault::Alignment) for parts that do
+/// not go together; [`Error::Output`] if writing fails. What `output` holds then is of no use.
 pub fn pack(input: &Path, output: &File, threads: usize) -> Result<(), Error> {
     with_sources(&files::parts(input)?, |sources| match sources {
         [source] => source.copy(output, threads),
-        _ => Err(Error::Parts(PartsFault::Several(sources.len()))),
+        parts => joined::write(parts, output, threads),
     })
 }
 
@@ -73,9 +75,9 @@ fn with_sources<T>(
 }
 
 /// A part of a model, to be read.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     file: &'a File,
-    part: Part<'a>,
+    pub(super) part: Part<'a>,
     /// Whether the embedding is the head too, which is multiplied and not only looked up.
     is_tied: bool,
 }
@@ -105,19 +107,53 @@ impl<'a> Source<'a> {
     }
 
     fn copy(&self, output: &File, threads: usize) -> Result<(), Error> {
-        share(self.pieces(), threads, |piece, (rows, tiles): &mut (Vec<u8>, Vec<u8>)| {
-            tiles.resize(piece.range.len(), 0);
-            self.arrange(&piece, rows, tiles)?;
-            write_at(output, tiles, piece.range.start)
-        })?;
+        self.copy_pieces(self.pieces(), output, threads, |at| at)?;
         self.ids().try_for_each(|(at, id)| write_at(output, &id, at))
     }
 
-    /// The tensors that become tiles: matrices in rows, unless they are only looked up row by row.
+    /// Copies the data alone, to where it is to start.
+    pub(super) fn copy_data(
+        &self,
+        output: &File,
+        threads: usize,
+        start: usize,
+    ) -> Result<(), Error> {
+        let data = self.part.data();
+        let mut pieces = self.pieces();
+        pieces.retain(|piece| data.contains(&piece.range.start));
+        self.copy_pieces(pieces, output, threads, |at| at - data.start + start)
+    }
+
+    fn copy_pieces(
+        &self,
+        pieces: Vec<Piece>,
+        output: &File,
+        threads: usize,
+        place: impl Fn(usize) -> usize + Sync,
+    ) -> Result<(), Error> {
+        share(pieces, threads, |piece, (rows, tiles): &mut (Vec<u8>, Vec<u8>)| {
+            tiles.resize(piece.range.len(), 0);
+            self.arrange(&piece, rows, tiles)?;
+            write_at(output, tiles, place(piece.range.start))
+        })
+    }
+
+    /// Every tensor's entry, with the type id that it will have.
+    pub(super) fn infos(&self) -> impl Iterator<Item = (Info<'a>, u32)> {
+        self.part.infos().map(|info| {
+            let order = if self.becomes_tiles(&info) { Order::Tiles } else { info.order };
+            (info, info.format.id(order))
+        })
+    }
+
+    /// Whether a tensor becomes tiles: a matrix in rows, unless it is only looked up row by row.
+    fn becomes_tiles(&self, info: &Info<'_>) -> bool {
+        is_matrix(info) && (self.is_tied || info.name != "token_embd.weight")
+    }
+
+    /// The tensors that become tiles.
     fn tiled(&self) -> impl Iterator<Item = Info<'a>> {
-        let is_tied = self.is_tied;
-        let infos = self.part.infos().filter(is_matrix);
-        infos.filter(move |info| is_tied || info.name != "token_embd.weight")
+        self.part.infos().filter(|info| self.becomes_tiles(info))
     }
 
     /// What becomes of their type ids, and where in the file these are.
@@ -131,7 +167,8 @@ impl<'a> Source<'a> {
 
     /// Cuts the file to pieces; a piece that becomes tiles is whole groups of eight rows.
     fn pieces(&self) -> Vec<Piece> {
-        let mut pieces = Vec::new();
+        let (mut pieces, data) = (Vec::new(), self.part.data());
+        cut(&mut pieces, data.start, PIECE, None);
         for info in self.tiled() {
             let eight_rows = info.bytes / info.dims[1] * EIGHT;
             let start = self.part.start(&info);
@@ -140,6 +177,7 @@ impl<'a> Source<'a> {
             let end = start + info.dims[1] / EIGHT * eight_rows;
             cut(&mut pieces, end, piece, Some((info.format, eight_rows)));
         }
+        cut(&mut pieces, data.end, PIECE, None);
         cut(&mut pieces, self.part.bytes.len(), PIECE, None);
         pieces
     }
@@ -208,7 +246,7 @@ fn read_at(file: &File, to: &mut [u8], start: usize) -> Result<(), Error> {
     done.map_err(|error| Error::Io { doing: "read", reason: error.kind() })
 }
 
-fn write_at(file: &File, from: &[u8], start: usize) -> Result<(), Error> {
+pub(super) fn write_at(file: &File, from: &[u8], start: usize) -> Result<(), Error> {
     let done = file.write_all_at(from, start as u64);
     done.map_err(|error| Error::Output { reason: error.kind() })
 }
