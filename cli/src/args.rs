@@ -52,6 +52,10 @@ pub(crate) enum Command {
     Pack(Pack),
     /// Download a model into the models folder
     Pull(Pull),
+    /// List the models in the models folder
+    List(List),
+    /// Delete models from the models folder
+    Rm(Rm),
     /// Tell what this machine is, what runs on it, and what to change
     Doctor(Doctor),
     /// Tell whether a model fits a board's memory, with which context, and how fast it may be
@@ -283,6 +287,22 @@ pub(crate) struct Pack {
     pub input: OsString,
     /// The file to write; one that is there is replaced
     pub output: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub(crate) struct Rm {
+    /// Names of models; all are deleted, or none if one is not there
+    #[arg(required = true)]
+    pub models: Vec<OsString>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 #[derive(Args)]

@@ -2,7 +2,6 @@
 
 use crate::args;
 use crate::exit::{Outcome, notice};
-use crate::models;
 use dram_boards::{Root, Threads};
 use dram_engine::measure::{self, Test};
 use dram_engine::words::{self, megabytes};
@@ -12,7 +11,7 @@ use serde_json::json;
 use std::io::{self, Write};
 
 pub(crate) fn run(args: &args::Bench, kernels: &'static Kernels) -> Outcome {
-    let path = models::find(&args.model)?;
+    let path = dram_models::find(&args.model)?;
     let (sequences, repetitions) = (args.sequences.get(), args.repetitions.get());
     let mut options = LoadOptions { sequences: Some(sequences), ..args.load.options() };
     let needed = args.depth.saturating_add(args.prompt.max(args.generate));

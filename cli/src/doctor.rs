@@ -2,8 +2,8 @@
 
 mod text;
 
+use crate::args;
 use crate::exit::{Outcome, notice};
-use crate::{args, models};
 use dram_boards::{
     Advice, Board, Catalog, Choice, DefaultModel, Machine, Match, Power, Root, Threads, Zone,
     advise,
@@ -62,7 +62,7 @@ fn firmware() -> Option<Power> {
 /// The speed of the disk with a model, or with the largest in the models folder.
 fn measure(model: Option<&OsStr>) -> Outcome<Option<Disk>> {
     let file = match model {
-        Some(model) => Some(models::find(model)?),
+        Some(model) => Some(dram_models::find(model)?),
         None => files::folder().ok().and_then(|folder| files::largest(&folder)),
     };
     Ok(file.and_then(|file| Disk::measure(&file)))

@@ -4,7 +4,6 @@ mod speed;
 
 use crate::args;
 use crate::exit::{Code, Failure, Outcome, notice};
-use crate::models;
 use dram_boards::{Board, Catalog, Machine, Root};
 use dram_engine::fit::{Fit, Needs, Speed, with_candidate};
 use dram_engine::words::megabytes;
@@ -21,7 +20,7 @@ pub(crate) fn run(args: &args::Fit) -> Outcome {
     let machine = Machine::read(&root, root.page_bytes());
     let address = args.model.to_str().map(address).transpose()?.flatten();
     let begin = address.as_deref().map(Beginning::fetch).transpose()?;
-    let here = || models::find(&args.model);
+    let here = || dram_models::find(&args.model).map_err(Failure::from);
     let path: PathBuf = begin.as_ref().map_or_else(here, |begin| Ok(begin.path()))?;
     if args.all {
         let known = catalog.boards().iter().filter(|board| !board.is_generic());

@@ -20,12 +20,12 @@ mod exit;
 mod face;
 mod fit;
 mod interrupt;
-mod looks;
-mod models;
+mod list;
 mod pack;
 mod prompt;
 mod pull;
 mod report;
+mod rm;
 mod run;
 mod sampling;
 mod screen;
@@ -65,6 +65,8 @@ fn run(cli: &Cli, start: Instant) -> Outcome {
         Command::Tokenize(args) => tokenize::run(args),
         Command::Pack(args) => pack::run(args),
         Command::Pull(args) => pull::run(&args.name),
+        Command::List(args) => list::run(args),
+        Command::Rm(args) => rm::run(args),
         Command::Doctor(args) => doctor::run(args, kernels),
         Command::Fit(args) => fit::run(args),
         Command::Boards(args) => boards::run(args),

@@ -2,11 +2,10 @@
 
 use crate::args;
 use crate::exit::{Code, Failure, Outcome, notice};
-use crate::models;
 use dram_models::Destination;
 
 pub(crate) fn run(args: &args::Pack) -> Outcome {
-    let input = models::find(&args.input)?;
+    let input = dram_models::find(&args.input)?;
     let output = Destination::new(&args.output)?;
     if output.is(&input) {
         let message = "input and output are the same file; name another output";

@@ -5,7 +5,6 @@ use crate::chat;
 use crate::exit::{Code, Failure, Outcome, notice};
 #[cfg(feature = "face")]
 use crate::face::Face;
-use crate::models;
 use crate::screen::Screen;
 use crate::{interrupt, prompt, pull, report, sampling};
 use dram_boards::Root;
@@ -42,7 +41,7 @@ pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -
     let asking = Asking { most: most(args), asked: start, status };
     let work = || {
         with_session(&host, &path, &options, kernels, |model, session| {
-            models::remember(model.path);
+            dram_models::last::remember(model.path);
             if named.is_none() {
                 tell_model(model);
             }
@@ -68,7 +67,9 @@ pub(crate) fn run(args: &args::Run, kernels: &'static Kernels, start: Instant) -
 /// The model, if the first word is one, and the words of the prompt.
 fn divide(words: &[OsString]) -> (Option<&OsStr>, &[OsString]) {
     match words.split_first() {
-        Some((first, rest)) if models::is_model(first, rest.first().map(OsString::as_os_str)) => {
+        Some((first, rest))
+            if dram_models::is_model(first, rest.first().map(OsString::as_os_str)) =>
+        {
             (Some(first), rest)
         }
         _ => (None, words),
@@ -80,7 +81,8 @@ fn check_named(model: &OsStr, words: &[OsString]) -> Outcome {
     if model.to_str().and_then(Known::named).is_some() {
         return Ok(());
     }
-    models::find(model).map(drop).map_err(|failure| match words {
+    let found = dram_models::find(model).map(drop).map_err(Failure::from);
+    found.map_err(|failure| match words {
         [] => failure,
         _ => failure.with("if it begins the prompt, name a model before it"),
     })
@@ -118,7 +120,7 @@ fn sentence(words: &[OsString]) -> Outcome<String> {
 
 /// The file of the model, which is downloaded if that is possible and it is not there.
 fn path(named: Option<&OsStr>) -> Outcome<PathBuf> {
-    let model = named.map_or_else(models::default, |named| Ok(named.into()))?;
+    let model = named.map_or_else(dram_models::usual, |named| Ok(named.into()))?;
     if let Some(known) = model.to_str().and_then(Known::named)
         && !known.path()?.exists()
     {
@@ -126,7 +128,7 @@ fn path(named: Option<&OsStr>) -> Outcome<PathBuf> {
         eprintln!("{name} is not here yet; it is downloaded now, once ({megabytes} MB).");
         pull::fetch(known)?;
     }
-    models::find(&model)
+    Ok(dram_models::find(&model)?)
 }
 
 /// Tells which model answers, where the user has named none.

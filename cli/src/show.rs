@@ -2,7 +2,6 @@
 
 use crate::args;
 use crate::exit::Outcome;
-use crate::models;
 use dram_engine::words::megabytes;
 use dram_engine::{Contents, Group};
 use serde_json::{Number, Value, json};
@@ -10,7 +9,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 pub(crate) fn run(args: &args::Show) -> Outcome {
-    let path = &models::find(&args.model)?;
+    let path = &dram_models::find(&args.model)?;
     let contents = Contents::read(path)?;
     let mut out = io::stdout().lock();
     if args.output.json {

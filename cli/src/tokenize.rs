@@ -2,14 +2,13 @@
 
 use crate::args;
 use crate::exit::{Failure, Outcome};
-use crate::models;
 use crate::prompt;
 use dram_engine::tokenize;
 use std::io::{self, BufWriter, Write};
 
 pub(crate) fn run(args: &args::Tokenize) -> Outcome {
     let text = prompt::stdin()?;
-    let path = &models::find(&args.model)?;
+    let path = &dram_models::find(&args.model)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut ids = Vec::new();
     tokenize(path, &text, args.special, |id, text| {

@@ -21,7 +21,7 @@ pub fn folder() -> Outcome<PathBuf> {
 /// # Errors
 ///
 /// If no environment variable says where it is.
-pub fn state() -> Outcome<PathBuf> {
+pub(crate) fn state() -> Outcome<PathBuf> {
     under("XDG_STATE_HOME", ".local/state")
 }
 

@@ -151,7 +151,7 @@ const REPLIES: [(Channel, &str, &str, &str); 26] = [
     (Answer, "say <think> and </think>!", "", "say <think> and </think>!"),
     (Answer, "x\n<think>again</think>y", "again", "x\ny"),
     (Answer, "1<2 <th <<think", "", "1<2 <th <<think"),
-    (Answer, "<thinking> é<", "", "<thinking> é<"),
+    (Answer, "<thinkers> é<", "", "<thinkers> é<"),
     (Reasoning, "<<</think></think>\n</think>x<", "<<", "x<"),
 ];
 

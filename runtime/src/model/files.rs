@@ -33,6 +33,15 @@ pub(crate) fn parts(path: &Path) -> Result<Vec<PathBuf>, Error> {
     paths.collect()
 }
 
+/// The paths of those parts of a split file that are there, given that of any; else the path alone.
+pub(crate) fn parts_there(path: &Path) -> Vec<PathBuf> {
+    let Some(split) = Split::of(path.file_name().unwrap_or_default()) else {
+        return [path.into()].into();
+    };
+    let paths = (1..=split.count).map(|i| path.with_file_name(split.part(i)));
+    paths.filter(|path| path.exists()).collect()
+}
+
 /// The name of a part of a split file, `model-00002-of-00003.gguf`, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Split<'n> {

@@ -1,7 +1,7 @@
 //! Files in memory. The only unsafe code between a path and a checked view.
 #![allow(unsafe_code, reason = "mapping a file is unsafe: others may change it")]
 
-use super::files::{open, parts};
+use super::files::{open, parts, parts_there};
 use super::room::Room;
 use crate::error::{Error, PathFault};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use memmap2::{Mmap, MmapOptions};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::vec::Vec;
 
 /// A model's file in memory, read-only: mapped, or read and arranged in tiles.
@@ -66,6 +66,11 @@ impl Map {
     /// What was read to memory instead of mapped.
     pub(crate) fn in_memory(image: Room) -> Self {
         Self(Memory::Read(image))
+    }
+
+    /// The path of a model's file, or those of all its parts that are there.
+    pub fn paths_of(path: &Path) -> Vec<PathBuf> {
+        parts_there(path)
     }
 
     /// Bytes of a model's file, or of all its parts.
@@ -215,7 +220,7 @@ fn length(file: &File) -> Result<usize, Error> {
 mod tests {
     use super::Map;
     use std::fs::File;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     #[test]
     fn a_file_that_is_read_has_the_bytes_of_one_that_is_mapped() {
