@@ -220,7 +220,7 @@ fn length(file: &File) -> Result<usize, Error> {
 mod tests {
     use super::Map;
     use std::fs::File;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     #[test]
     fn a_file_that_is_read_has_the_bytes_of_one_that_is_mapped() {
