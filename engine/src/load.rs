@@ -61,17 +61,23 @@ pub(crate) fn with_gguf<T, E: From<EngineError>>(
     f: impl FnOnce(&Gguf<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     let maps = Map::open_all(path).map_err(about(path))?;
-    view(path, &padded(path, maps, |_| Ok(()))?, f)
+    with_regular(path, &maps, |_| Ok(()), |gguf, _| f(gguf))
 }
 
-/// A model's file, or its padded image if its lengths need that; `check` is told how large that is.
-fn padded(path: &Path, maps: Vec<Map>, check: impl FnOnce(usize) -> Outcome) -> Outcome<Vec<Map>> {
-    let image = view(path, &maps, |gguf| {
-        let Some(padding) = Padding::of(gguf).map_err(about(path))? else { return Ok(None) };
+/// Lends a checked view of a model's file, or of its padded image if its lengths need that, and what
+/// it is in; `check` is told how large such an image is.
+fn with_regular<T, E: From<EngineError>>(
+    path: &Path,
+    maps: &[Map],
+    check: impl FnOnce(usize) -> Outcome,
+    f: impl FnOnce(&Gguf<'_>, &[Map]) -> Result<T, E>,
+) -> Result<T, E> {
+    view(path, maps, |gguf| {
+        let Some(padding) = Padding::of(gguf).map_err(about(path))? else { return f(gguf, maps) };
         check(padding.bytes())?;
-        padding.image().map(Some).map_err(about(path))
-    })?;
-    Ok(image.map_or(maps, |image| vec![image]))
+        let image = [padding.image().map_err(about(path))?];
+        view(path, &image, |gguf| f(gguf, &image))
+    })
 }
 
 /// Lends a session of a model on a host.
@@ -91,26 +97,30 @@ pub fn with_session<T, E: From<EngineError>>(
     host.pin(options, loading.most_threads());
     loading.check_file()?;
     let maps = Map::open_all(path).map_err(about(path))?;
-    let maps = padded(path, maps, |bytes| loading.check_padded(bytes))?;
-    view(path, &maps, |header| {
-        header.check_is_model().map_err(about(path))?;
-        loading.check_fits(header, bytes(&maps))?;
-        let place = loading.place(header, &maps)?;
-        let tables = Vocab::bytes(header).map_err(about(path))?;
-        let mut tables = Room::new("the vocabulary", tables).map_err(EngineError::from)?;
-        let (vocab, images) = loading.read(header, place, &mut tables)?;
-        let weights = images.as_deref().unwrap_or(&maps);
-        if options.mlock {
-            weights.iter().try_for_each(Map::lock).map_err(about(path))?;
-        }
-        view(path, weights, |gguf| {
-            let (vocab, weights_bytes) = (&vocab, bytes(weights));
-            let release = |rows: &[u8]| maps.iter().for_each(|map| map.release(rows));
-            let is_mapped = weights.iter().all(Map::is_mapped);
-            let release = &release;
-            loading.start(Loaded { gguf, vocab, weights_bytes, is_mapped, place, release }, f)
-        })
-    })
+    with_regular(
+        path,
+        &maps,
+        |bytes| loading.check_padded(bytes),
+        |header, maps| {
+            header.check_is_model().map_err(about(path))?;
+            loading.check_fits(header, bytes(maps))?;
+            let place = loading.place(header, maps)?;
+            let tables = Vocab::bytes(header).map_err(about(path))?;
+            let mut tables = Room::new("the vocabulary", tables).map_err(EngineError::from)?;
+            let (vocab, images) = loading.read(header, place, &mut tables)?;
+            let weights = images.as_deref().unwrap_or(maps);
+            if options.mlock {
+                weights.iter().try_for_each(Map::lock).map_err(about(path))?;
+            }
+            view(path, weights, |gguf| {
+                let (vocab, weights_bytes) = (&vocab, bytes(weights));
+                let release = |rows: &[u8]| maps.iter().for_each(|map| map.release(rows));
+                let is_mapped = weights.iter().all(Map::is_mapped);
+                let release = &release;
+                loading.start(Loaded { gguf, vocab, weights_bytes, is_mapped, place, release }, f)
+            })
+        },
+    )
 }
 
 /// What is loaded, and where.

@@ -80,8 +80,8 @@ impl<'a> Padding<'a> {
     /// the file's keys say.
     pub fn of(gguf: &'a Gguf<'a>) -> Result<Option<Self>, Error> {
         let Ok(mut padding) = Self::lengths(gguf) else { return Ok(None) };
-        let is_in_tiles = gguf.tensors().any(|tensor| tensor.order() == Order::Tiles);
-        if padding.from == padding.to || is_in_tiles {
+        let is_in_tiles = || gguf.tensors().any(|tensor| tensor.order() == Order::Tiles);
+        if padding.from == padding.to || is_in_tiles() {
             return Ok(None);
         }
         let mut offset = 0_usize;

@@ -2,7 +2,7 @@
 
 use super::arch::Presence;
 use super::layer::{Layer, LayerOf, VectorShape};
-use super::{Config, Gguf, rope, used};
+use super::{Config, Gguf, Tensor, rope, used};
 use crate::error::{Error, Name, TensorFault};
 use dram_quant::Matrix;
 
@@ -100,22 +100,40 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// Tensors that are looked for in a layer: more than any has.
+const LAYER_TENSORS_MAX: usize = 64;
+
 fn layer<'a>(gguf: &Gguf<'a>, config: &Config, i: usize) -> Result<Layer<'a>, Error> {
     let name = |part: &str| Name::of(format_args!("blk.{i}.{part}"));
+    // Walking through all tensors for each of a layer would take longer than reading small models.
+    let mut of_layer = [None; LAYER_TENSORS_MAX];
+    let prefix = name("");
+    let found = gguf.tensors().filter(|tensor| tensor.name().starts_with(prefix.as_str()));
+    of_layer.iter_mut().zip(found).for_each(|(slot, tensor)| *slot = Some(tensor));
+    let find = |name: &Name| {
+        of_layer.iter().flatten().find(|tensor| tensor.name() == name.as_str()).copied()
+    };
     LayerOf::of(config).try_map(
-        |w| gguf.matrix(name(w.name).as_str(), w.rows, w.len),
-        |x| vector(gguf, config, name(x.name), x),
+        |w| {
+            let name = name(w.name);
+            let tensor = find(&name).ok_or(Error::tensor(name, TensorFault::Missing))?;
+            tensor.matrix(w.rows, w.len)
+        },
+        |x| {
+            let name = name(x.name);
+            vector(find(&name), config, name, x)
+        },
     )
 }
 
 /// A vector of a layer; empty where the model has none.
 fn vector<'a>(
-    gguf: &Gguf<'a>,
+    tensor: Option<Tensor<'a>>,
     config: &Config,
     name: Name,
     shape: VectorShape,
 ) -> Result<&'a [f32], Error> {
-    match (gguf.tensor(name.as_str()), shape.presence) {
+    match (tensor, shape.presence) {
         (Some(_), Presence::Absent) => {
             Err(Error::tensor(name, TensorFault::Foreign(config.architecture.name)))
         }

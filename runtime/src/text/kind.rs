@@ -81,13 +81,15 @@ pub(crate) const ENDS: [&str; 18] = [
 pub(crate) fn kind(kinds: Option<Array<'_>>, id: u32, text: &[u8]) -> TokenKind {
     let number = kinds.map(|kinds| kinds.get(id as usize).and_then(|kind| kind.unsigned()));
     let is = |mark: &&str| mark.as_bytes() == text;
+    // Few tokens need to be compared with all marks.
+    let is_bracketed = matches!(text, [b'<' | b'[', .., b'>' | b']']);
     match number {
         Some(None | Some(0 | 7..)) => TokenKind::Unused,
         Some(Some(5)) => TokenKind::Unused,
-        _ if is_tag(text) => TokenKind::Tag,
+        _ if is_bracketed && is_tag(text) => TokenKind::Tag,
         // In byte-level vocabularies these two are also a piece of HTML.
         None | Some(Some(1)) if matches!(text, b"<s>" | b"</s>") => TokenKind::Normal,
-        _ if MARKS.iter().any(is) || ENDS.iter().any(is) => TokenKind::Control,
+        _ if is_bracketed && MARKS.iter().chain(&ENDS).any(is) => TokenKind::Control,
         None | Some(Some(1 | 6)) => TokenKind::Normal,
         Some(Some(2 | 3)) => TokenKind::Control,
         Some(Some(_)) if is_padding(text) => TokenKind::Unused,
@@ -100,4 +102,20 @@ pub(crate) fn kind(kinds: Option<Array<'_>>, id: u32, text: &[u8]) -> TokenKind 
 fn is_padding(text: &[u8]) -> bool {
     let number = text.strip_prefix(b"[PAD").and_then(|text| text.strip_suffix(b"]"));
     number.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ENDS, MARKS, TokenKind, kind};
+    use crate::text::split::THOUGHTS;
+
+    #[test]
+    fn every_mark_is_known_by_its_text() {
+        for mark in MARKS.iter().chain(&ENDS).filter(|mark| !["<s>", "</s>"].contains(mark)) {
+            assert_eq!(kind(None, 0, mark.as_bytes()), TokenKind::Control, "{mark}");
+        }
+        for tag in THOUGHTS.iter().flat_map(|(open, close)| [open, close]) {
+            assert_eq!(kind(None, 0, tag.as_bytes()), TokenKind::Tag, "{tag}");
+        }
+    }
 }
