@@ -6,14 +6,14 @@ mod config;
 mod files;
 mod gguf;
 mod hyper;
-#[cfg(feature = "std")]
-mod joined;
 mod layer;
 #[cfg(feature = "std")]
 mod map;
 mod not_a_model;
 mod not_gguf;
 pub(crate) mod number;
+#[cfg(feature = "std")]
+mod pack;
 #[cfg(feature = "std")]
 mod padded;
 mod part;
@@ -40,6 +40,8 @@ pub(crate) use not_a_model::kind_of;
 pub use not_gguf::NotGguf;
 pub use number::{Number, Type};
 #[cfg(feature = "std")]
+pub use pack::pack;
+#[cfg(feature = "std")]
 pub use padded::Padding;
 pub use part::{KEYS_MAX, TENSORS_MAX};
 pub use plan::{Plan, Slot};
@@ -47,6 +49,4 @@ pub use plan::{Plan, Slot};
 pub use room::Room;
 pub use rope::{Rope, Scaling};
 pub use tensor::Tensor;
-#[cfg(feature = "std")]
-pub use tiles::pack;
 pub use value::{Array, FromValue, Strings, Value};

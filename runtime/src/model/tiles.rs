@@ -1,7 +1,6 @@
 //! Arranging the matrices of a file in tiles while it is read: to memory, or to another file.
 
 use super::files;
-use super::joined;
 use super::map::Map;
 use super::room::Room;
 use super::tensor::Info;
@@ -43,25 +42,8 @@ impl Map {
     }
 }
 
-/// Writes the file at `input` (all parts of a split one) with its matrices in tiles to `output`, one
-/// empty file: what [`Map::read_tiles`] gives, piece by piece, so that a model larger than the memory
-/// is packed too.
-///
-/// Other programs refuse the packed file, as its type ids are this program's own.
-///
-/// # Errors
-///
-/// As [`Map::read_tiles`]; [`PartsFault::Alignment`](crate::PartsFault::Alignment) for parts that do
-/// not go together; [`Error::Output`] if writing fails. What `output` holds then is of no use.
-pub fn pack(input: &Path, output: &File, threads: usize) -> Result<(), Error> {
-    with_sources(&files::parts(input)?, |sources| match sources {
-        [source] => source.copy(output, threads),
-        parts => joined::write(parts, output, threads),
-    })
-}
-
 /// Lends the checked parts of a model.
-fn with_sources<T>(
+pub(super) fn with_sources<T>(
     paths: &[PathBuf],
     f: impl FnOnce(&[Source<'_>]) -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -106,7 +88,7 @@ impl<'a> Source<'a> {
         Ok(image)
     }
 
-    fn copy(&self, output: &File, threads: usize) -> Result<(), Error> {
+    pub(super) fn copy(&self, output: &File, threads: usize) -> Result<(), Error> {
         self.copy_pieces(self.pieces(), output, threads, |at| at)?;
         self.ids().try_for_each(|(at, id)| write_at(output, &id, at))
     }

@@ -2,7 +2,7 @@
 
 use super::date;
 use super::guard::MARK;
-use super::python::Nothing;
+use super::nothing::Nothing;
 use crate::text::chat::Message;
 use minijinja::{Value, context};
 use serde::Deserialize;

@@ -1,7 +1,7 @@
 //! JSON as Python's `json.dumps` writes it, which templates know as `tojson`.
 
 use super::guard::MARK;
-use super::python::Nothing;
+use super::nothing::Nothing;
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 use std::format;

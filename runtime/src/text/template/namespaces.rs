@@ -5,7 +5,7 @@
 //! as well. All published templates keep to that.
 
 use super::TemplateError;
-use super::source::{Edit, Lexeme};
+use super::lexeme::{Edit, Lexeme};
 use minijinja::machinery::Token;
 use std::collections::{BTreeMap, BTreeSet};
 use std::format;

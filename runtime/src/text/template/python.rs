@@ -1,11 +1,10 @@
 //! What Python's Jinja and the library transformers have that ours has not, or otherwise.
 
+use super::nothing::Nothing;
 use super::{date, json, methods, namespaces};
-use core::fmt;
-use minijinja::value::{Object, ObjectRepr, Rest, ValueOrKwargs};
+use minijinja::value::{Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value, filters, functions};
 use std::string::String;
-use std::sync::Arc;
 use std::vec::Vec;
 
 /// The name of the time, which no template has.
@@ -52,30 +51,5 @@ fn walk(
             values[0] = Vec::<Value>::new().into();
         }
         state.apply_filter(filter, &values)
-    }
-}
-
-/// Python's `None`, which unlike the one here cannot be walked through by `for`.
-#[derive(Debug)]
-pub(super) struct Nothing;
-
-impl Nothing {
-    /// The test `none`.
-    pub(super) fn is(value: &Value) -> bool {
-        value.is_none() || value.downcast_object_ref::<Self>().is_some()
-    }
-}
-
-impl Object for Nothing {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn is_true(self: &Arc<Self>) -> bool {
-        false
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("None")
     }
 }

@@ -5,39 +5,12 @@
 //! confined: one that holds itself would be printed or compared without end.
 
 use super::TemplateError;
+use super::lexeme::{Edit, Lexeme};
 use super::namespaces;
-use minijinja::machinery::{Span, Token, tokenize};
+use minijinja::machinery::{Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use std::string::String;
 use std::vec::Vec;
-
-/// A word or sign of a template's source.
-pub(super) struct Lexeme<'s> {
-    pub(super) token: Token<'s>,
-    pub(super) span: Span,
-}
-
-impl<'s> Lexeme<'s> {
-    /// The word that it is, if it is one.
-    pub(super) fn word(&self) -> Option<&'s str> {
-        match self.token {
-            Token::Ident(word) => Some(word),
-            _ => None,
-        }
-    }
-
-    pub(super) fn is(&self, word: &str) -> bool {
-        self.word() == Some(word)
-    }
-
-    fn opens(&self) -> bool {
-        matches!(self.token, Token::ParenOpen | Token::BracketOpen | Token::BraceOpen)
-    }
-
-    fn closes(&self) -> bool {
-        matches!(self.token, Token::ParenClose | Token::BracketClose | Token::BraceClose)
-    }
-}
 
 /// The same template as this program's Jinja has it.
 ///
@@ -59,20 +32,6 @@ pub(super) fn translate(source: &str, syntax: &SyntaxConfig) -> Result<String, T
         from = edit.to;
     }
     Ok(text + &source[from..])
-}
-
-/// A part of the source, in bytes, and what takes its place.
-pub(super) struct Edit {
-    pub(super) from: usize,
-    pub(super) to: usize,
-    pub(super) text: &'static str,
-}
-
-impl Edit {
-    pub(super) fn of(lexeme: &Lexeme<'_>, text: &'static str) -> Self {
-        let Span { start_offset, end_offset, .. } = lexeme.span;
-        Self { from: start_offset as usize, to: end_offset as usize, text }
-    }
 }
 
 /// Blocks of this name have no effect.

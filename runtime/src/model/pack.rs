@@ -1,13 +1,32 @@
-//! The parts of a split model as one file with its matrices in tiles.
+//! Writing a model's file, or the parts of a split one, as one file with its matrices in tiles.
 
+use super::files;
 use super::part::Part;
-use super::tiles::{Source, write_at};
+use super::tiles::{Source, with_sources, write_at};
 use crate::error::{Error, PartsFault};
 use std::fs::File;
+use std::path::Path;
 use std::vec::Vec;
 
 /// What the file is written as.
 const VERSION: u32 = 3;
+
+/// Writes the file at `input` (all parts of a split one) with its matrices in tiles to `output`, one
+/// empty file: what [`Map::read_tiles`](super::Map::read_tiles) gives, piece by piece, so that a model larger than the memory
+/// is packed too.
+///
+/// Other programs refuse the packed file, as its type ids are this program's own.
+///
+/// # Errors
+///
+/// As [`Map::read_tiles`](super::Map::read_tiles); [`PartsFault::Alignment`](crate::PartsFault::Alignment) for parts that do
+/// not go together; [`Error::Output`] if writing fails. What `output` holds then is of no use.
+pub fn pack(input: &Path, output: &File, threads: usize) -> Result<(), Error> {
+    with_sources(&files::parts(input)?, |sources| match sources {
+        [source] => source.copy(output, threads),
+        parts => write(parts, output, threads),
+    })
+}
 
 /// Writes parts to one empty file.
 ///
@@ -15,7 +34,7 @@ const VERSION: u32 = 3;
 ///
 /// If a part cannot be read, its tensors lie otherwise than those of the first, or the file cannot be
 /// written.
-pub(super) fn write(parts: &[Source<'_>], output: &File, threads: usize) -> Result<(), Error> {
+fn write(parts: &[Source<'_>], output: &File, threads: usize) -> Result<(), Error> {
     let Some(first) = parts.first().map(|source| &source.part) else { return Ok(()) };
     let alignment = first.alignment();
     if parts.iter().any(|source| source.part.alignment() != alignment) {
