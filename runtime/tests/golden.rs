@@ -1,6 +1,7 @@
 //! The real model, to the last bit: what one machine computes, all do.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod build;
 mod fetched;
 
 use dram_runtime::{Constraints, Gguf, Limits, Plan, Sampler, Sampling, Scratch, Session};
@@ -24,10 +25,7 @@ const REPLIES: [(&[u32], [u32; TOKENS], u64); 2] = [
 
 /// FNV-1a over the bits of all logits.
 fn digest(logits: &[f32]) -> u64 {
-    let bytes = logits.iter().flat_map(|x| x.to_bits().to_le_bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    build::fnv(logits.iter().flat_map(|x| x.to_bits().to_le_bytes()).map(u64::from))
 }
 
 #[test]

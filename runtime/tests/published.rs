@@ -6,6 +6,7 @@ mod build;
 mod fetched;
 mod words;
 
+use build::fnv;
 use dram_runtime::text::template::{Conversation, Template, TemplateError};
 use dram_runtime::text::{Encoder, Vocab};
 use words::{CONTROL, Words, with};
@@ -36,11 +37,6 @@ fn render(
     Ok(prompt.text().to_string())
 }
 
-fn fnv(text: &str) -> u64 {
-    let start = 0xcbf2_9ce4_8422_2325_u64;
-    text.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
-}
-
 /// What is wrong with a line of the expected prompts.
 fn fault(encoder: &mut Encoder<'_>, line: &str, conversations: &[Conversation]) -> Option<String> {
     let fields: Vec<&str> = line.split('\t').collect();
@@ -53,7 +49,9 @@ fn fault(encoder: &mut Encoder<'_>, line: &str, conversations: &[Conversation]) 
         (Ok(_), _) if DEFENDED.contains(&(file, number)) => None,
         (Ok(text), ["refused"]) => Some(format!("{what} should be refused: {text}")),
         (Err(error), _) => Some(format!("{what}: {error}")),
-        (Ok(text), [_, hash]) if format!("{:016x}", fnv(&text)) == *hash => None,
+        (Ok(text), [_, hash]) if format!("{:016x}", fnv(text.bytes().map(u64::from))) == *hash => {
+            None
+        }
         (Ok(text), _) => Some(format!("{what} is another text: {text}")),
     }
 }

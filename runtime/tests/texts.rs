@@ -5,7 +5,7 @@ mod build;
 mod fetched;
 mod words;
 
-use build::Random;
+use build::{Random, fnv};
 use dram_runtime::text::Encoder;
 use words::{encode, with};
 
@@ -43,8 +43,7 @@ fn digest(encoder: &mut Encoder<'_>, texts: &[String]) -> u64 {
         ids.push(u32::MAX);
         ids
     });
-    let start = 0xcbf2_9ce4_8422_2325_u64;
-    ids.fold(start, |hash, id| (hash ^ u64::from(id)).wrapping_mul(0x100_0000_01b3))
+    fnv(ids.map(u64::from))
 }
 
 /// The vocabulary of a name, or one that is to be cut otherwise: `llama-bpe+tekken`.

@@ -135,6 +135,16 @@ pub fn array(id: u32, count: u64, elements: impl AsRef<[u8]>) -> Vec<u8> {
     [&id.to_le_bytes()[..], &count.to_le_bytes(), elements.as_ref()].concat()
 }
 
+/// FNV-1a over numbers, as over bytes.
+pub fn fnv(numbers: impl Iterator<Item = u64>) -> u64 {
+    mixed(0xcbf2_9ce4_8422_2325, numbers)
+}
+
+/// FNV-1a from another start.
+fn mixed(start: u64, numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(start, |hash, number| (hash ^ number).wrapping_mul(0x100_0000_01b3))
+}
+
 /// Xorshift.
 pub struct Random(u64);
 
@@ -144,11 +154,8 @@ impl Random {
     }
 
     /// The numbers of a name.
-    fn named(name: &str) -> Self {
-        Self(
-            name.bytes()
-                .fold(1, |seed, byte| (seed ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)),
-        )
+    pub fn named(name: &str) -> Self {
+        Self(mixed(1, name.bytes().map(u64::from)))
     }
 
     pub fn next(&mut self) -> u64 {

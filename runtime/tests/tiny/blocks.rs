@@ -5,7 +5,7 @@ use dram_quant::{Format, f32_to_f16};
 
 /// `count` weights around zero with about the given standard deviation; the same for a name.
 pub(crate) fn random(name: &str, format: Format, count: usize, deviation: f32) -> Vec<u8> {
-    let mut random = named(name);
+    let mut random = Random::named(name);
     if format == Format::F32 {
         return floats(&mut random, count, 0.0, deviation);
     }
@@ -20,7 +20,7 @@ pub(crate) fn random(name: &str, format: Format, count: usize, deviation: f32) -
 
 /// `count` F32 weights.
 pub(crate) fn random_floats(name: &str, count: usize, mean: f32, deviation: f32) -> Vec<u8> {
-    floats(&mut named(name), count, mean, deviation)
+    floats(&mut Random::named(name), count, mean, deviation)
 }
 
 fn floats(random: &mut Random, count: usize, mean: f32, deviation: f32) -> Vec<u8> {
@@ -59,12 +59,6 @@ fn put_scales(format: Format, block: &mut [u8], d: f32) {
 fn without_zero(byte: u8) -> u8 {
     let nibble = |nibble: u8| if nibble == 0 { 8 } else { nibble };
     nibble(byte & 15) | nibble(byte >> 4) << 4
-}
-
-/// Random numbers that are the same for a name.
-fn named(name: &str) -> Random {
-    let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    Random::new(name.bytes().fold(1, mix))
 }
 
 /// Nearly normal: the sum of twelve uniform numbers has a deviation of one.
