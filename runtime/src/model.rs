@@ -5,6 +5,8 @@ mod config;
 #[cfg(feature = "std")]
 mod files;
 mod gguf;
+#[cfg(feature = "std")]
+mod header;
 mod hyper;
 mod layer;
 #[cfg(feature = "std")]
@@ -25,7 +27,8 @@ mod rope;
 mod tensor;
 #[cfg(feature = "std")]
 mod tiles;
-mod used;
+mod used_keys;
+mod used_tensors;
 mod value;
 
 pub use arch::{Architecture, Presence, RopePairs};

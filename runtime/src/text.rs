@@ -9,6 +9,7 @@ mod bpe;
 mod chat;
 mod decode;
 mod encode;
+mod escaped;
 mod kind;
 mod pre_tokenizer;
 mod sentence_piece;
@@ -16,6 +17,7 @@ mod source;
 mod special;
 mod split;
 mod stop;
+mod table;
 #[cfg(feature = "template")]
 pub mod template;
 mod texts;

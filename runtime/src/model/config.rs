@@ -2,9 +2,9 @@
 
 use super::Gguf;
 use super::arch::Architecture;
-use super::hyper::{SIZE_MAX, of_layers, positive, refusal, size, size_or};
+use super::hyper::{SIZE_MAX, of_layers, of_layers_or, positive, refusal, size, size_or};
 use super::rope::Rope;
-use super::used;
+use super::used_keys;
 use crate::error::Error;
 
 /// The most layers a file may declare; the largest distill has 80.
@@ -54,10 +54,7 @@ impl Config {
             layers: size(gguf, "block_count", 1, LAYERS_MAX)?,
             embedding_length,
             heads,
-            kv_heads: match gguf.value(gguf.hyper("attention.head_count_kv")) {
-                Some(_) => of_layers(gguf, "attention.head_count_kv", 1, heads)?,
-                None => heads,
-            },
+            kv_heads: of_layers_or(gguf, "attention.head_count_kv", 1, heads, heads)?,
             head_len,
             feed_forward_length: of_layers(gguf, "feed_forward_length", 32, SIZE_MAX)?,
             context_length,
@@ -96,7 +93,7 @@ impl Config {
         if let Some((key, found, _, must)) = rules.into_iter().find(|(_, _, holds, _)| !holds) {
             return Err(refusal(gguf, key, found, must));
         }
-        used::check_keys(gguf, head_len)?;
+        used_keys::check(gguf, head_len)?;
         Ok(config)
     }
 

@@ -55,7 +55,21 @@ pub(super) fn of_layers(
     }
 }
 
-/// The same, or `or` where the file says nothing.
+/// The same of all layers, or `or` where the file says nothing.
+pub(super) fn of_layers_or(
+    gguf: &Gguf<'_>,
+    key: &str,
+    min: usize,
+    max: usize,
+    or: usize,
+) -> Result<usize, Error> {
+    match gguf.value(gguf.hyper(key)) {
+        Some(_) => of_layers(gguf, key, min, max),
+        None => Ok(or),
+    }
+}
+
+/// A number of the architecture, or `or` where the file says nothing.
 pub(super) fn size_or(
     gguf: &Gguf<'_>,
     key: &str,

@@ -1,15 +1,13 @@
 //! Writing a model's file, or the parts of a split one, as one file with its matrices in tiles.
 
 use super::files;
+use super::header;
 use super::part::Part;
 use super::tiles::{Source, with_sources, write_at};
 use crate::error::{Error, PartsFault};
 use std::fs::File;
 use std::path::Path;
 use std::vec::Vec;
-
-/// What the file is written as.
-const VERSION: u32 = 3;
 
 /// Writes the file at `input` (all parts of a split one) with its matrices in tiles to `output`, one
 /// empty file: what [`Map::read_tiles`](super::Map::read_tiles) gives, piece by piece, so that a model larger than the memory
@@ -40,7 +38,7 @@ fn write(parts: &[Source<'_>], output: &File, threads: usize) -> Result<(), Erro
     if parts.iter().any(|source| source.part.alignment() != alignment) {
         return Err(Error::Parts(PartsFault::Alignment));
     }
-    let header = header(first, parts);
+    let header = header_of(first, parts);
     write_at(output, &header, 0)?;
     let mut start = header.len();
     for source in parts {
@@ -51,15 +49,9 @@ fn write(parts: &[Source<'_>], output: &File, threads: usize) -> Result<(), Erro
 }
 
 /// All before the data: the keys of the first part but for those of the split, and all tensors.
-fn header(first: &Part<'_>, parts: &[Source<'_>]) -> Vec<u8> {
-    let keys: Vec<&[u8]> =
-        first.keys().filter(|(name, _)| !name.starts_with("split.")).map(|(_, key)| key).collect();
+fn header_of(first: &Part<'_>, parts: &[Source<'_>]) -> Vec<u8> {
     let tensors: usize = parts.iter().map(|source| source.part.tensors).sum();
-    let mut header = b"GGUF".to_vec();
-    header.extend(VERSION.to_le_bytes());
-    header.extend((tensors as u64).to_le_bytes());
-    header.extend((keys.len() as u64).to_le_bytes());
-    keys.iter().for_each(|key| header.extend(*key));
+    let mut header = header::begin(tensors, &header::kept_keys(first, |_| false));
     let mut base = 0;
     for source in parts {
         for (info, id) in source.infos() {

@@ -7,7 +7,8 @@
 //! for the longer head.
 
 use super::arch::Architecture;
-use super::hyper::{SIZE_MAX, of_layers, positive, size, size_or};
+use super::header;
+use super::hyper::{SIZE_MAX, of_layers, of_layers_or, positive, size, size_or};
 use super::{Gguf, Map, Room, Tensor};
 use crate::error::Error;
 use byteorder::{ByteOrder, LE};
@@ -19,8 +20,6 @@ use std::vec::Vec;
 
 /// Where tensors lie in the image.
 const ALIGNMENT: usize = 32;
-/// What the image is read as.
-const VERSION: u32 = 3;
 /// Type ids of values, as `docs/gguf.md` of ggml has them.
 const U32: u32 = 4;
 const F32: u32 = 6;
@@ -98,10 +97,7 @@ impl<'a> Padding<'a> {
         let embedding = size(gguf, "embedding_length", 1, SIZE_MAX)?;
         let feed_forward = of_layers(gguf, "feed_forward_length", 1, SIZE_MAX)?;
         let heads = of_layers(gguf, "attention.head_count", 1, embedding)?;
-        let kv_heads = match gguf.value(gguf.hyper("attention.head_count_kv")) {
-            Some(_) => of_layers(gguf, "attention.head_count_kv", 1, heads)?,
-            None => heads,
-        };
+        let kv_heads = of_layers_or(gguf, "attention.head_count_kv", 1, heads, heads)?;
         let head = size_or(gguf, "attention.key_length", 1, 1024, embedding / heads)?;
         size_or(gguf, "attention.value_length", head, head, head)?;
         let mut padded = head.next_multiple_of(8);
@@ -221,26 +217,13 @@ impl<'a> Padding<'a> {
 
     /// All before the data: the file's keys, but for those of lengths, and the entries of tensors.
     fn header(&self) -> Result<Vec<u8>, Error> {
-        let keys = self.keys()?;
-        let is_replaced = |name: &str| keys.iter().any(|(new, ..)| new == name);
-        let old: Vec<&[u8]> = self
-            .gguf
-            .first()
-            .keys()
-            .filter(|(name, _)| !is_replaced(name) && !name.starts_with("split."))
-            .filter(|(name, _)| *name != "general.alignment")
-            .map(|(_, bytes)| bytes)
-            .collect();
-        let mut header = b"GGUF".to_vec();
-        header.extend(VERSION.to_le_bytes());
-        header.extend((self.tensors.len() as u64).to_le_bytes());
-        header.extend(((old.len() + keys.len()) as u64).to_le_bytes());
-        old.iter().for_each(|key| header.extend(*key));
-        for (name, ty, value) in &keys {
-            header.extend(string(name));
-            header.extend(ty.to_le_bytes());
-            header.extend(value);
-        }
+        let own = self.keys()?;
+        let is_own =
+            |name: &str| name == "general.alignment" || own.iter().any(|(other, ..)| other == name);
+        let own_bytes: Vec<Vec<u8>> = own.iter().map(key_bytes).collect();
+        let mut keys = header::kept_keys(self.gguf.first(), is_own);
+        keys.extend(own_bytes.iter().map(Vec::as_slice));
+        let mut header = header::begin(self.tensors.len(), &keys);
         self.tensors.iter().for_each(|padded| header.extend(padded.entry(self.to)));
         header.resize(header.len().next_multiple_of(ALIGNMENT), 0);
         Ok(header)
@@ -298,7 +281,7 @@ impl Axis {
 impl Padded<'_> {
     /// The tensor's entry.
     fn entry(&self, to: Lengths) -> Vec<u8> {
-        let mut entry = string(self.tensor.name());
+        let mut entry = header::string(self.tensor.name());
         let dims = match (self.is_same, self.tensor.dims()) {
             (true, dims) => dims.to_vec(),
             (false, [_]) => vec![self.axes[1].len(to, &self.tensor)],
@@ -313,7 +296,7 @@ impl Padded<'_> {
     }
 }
 
-/// A string as GGUF has it.
-fn string(text: &str) -> Vec<u8> {
-    [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
+/// A key as it lies in a file.
+fn key_bytes((name, ty, value): &(String, u32, [u8; 4])) -> Vec<u8> {
+    [&header::string(name)[..], &ty.to_le_bytes(), value].concat()
 }

@@ -2,7 +2,7 @@
 
 use super::arch::Presence;
 use super::layer::{Layer, LayerOf, VectorShape};
-use super::{Config, Gguf, Tensor, rope, used};
+use super::{Config, Gguf, Tensor, rope, used_tensors};
 use crate::error::{Error, Name, TensorFault};
 use dram_quant::Matrix;
 
@@ -55,7 +55,7 @@ impl<'a> Plan<'a> {
             None => embedding,
         };
         check_vocabulary(gguf, embedding.rows())?;
-        used::check_tensors(gguf, &config)?;
+        used_tensors::check(gguf, &config)?;
         let lm_head_bias = optional(gguf, "output.bias", embedding.rows())?;
         let rope_factors = RopeFactors::read(gguf, &config)?;
         let output_norm = gguf.vector("output_norm.weight", config.embedding_length)?;

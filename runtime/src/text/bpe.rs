@@ -1,10 +1,8 @@
 //! Byte-pair merging in time n log n: a linked list of symbols and a heap of candidate pairs.
 
-use super::sentence_piece::Escaped;
+use super::escaped::Escaped;
+use super::table::{NONE, probe};
 use crate::random::mix;
-
-/// No symbol, no token, no merge.
-pub(crate) const NONE: u32 = u32::MAX;
 
 /// The merges of a vocabulary, best first: the rank of a merge is its place in the file.
 #[derive(Clone, Copy)]
@@ -59,16 +57,6 @@ pub(crate) fn insert(rows: &[[u32; 3]], ranks: &mut [u32], rank: u32) -> Option<
 
 fn hash(left: u32, right: u32) -> u64 {
     mix(u64::from(left) << 32 | u64::from(right))
-}
-
-/// The slots where a key may be, at most 256: a file made to collide is refused, not slow.
-pub(crate) fn probe(hash: u64, slots: usize) -> impl Iterator<Item = usize> {
-    (0..slots.min(256)).map(move |step| (hash as usize).wrapping_add(step) & (slots - 1))
-}
-
-/// Slots for a table of `entries`: a power of two with a third or more free.
-pub(crate) fn slots(entries: usize) -> Option<usize> {
-    entries.checked_mul(3)?.checked_div(2)?.checked_add(1)?.checked_next_power_of_two()
 }
 
 /// Scratch for merging one word.

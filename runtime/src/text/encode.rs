@@ -1,10 +1,11 @@
 //! Text to tokens.
 
-use super::bpe::{NONE, Word};
+use super::bpe::Word;
 use super::chat::{Chat, Message};
+use super::escaped::Escaped;
 use super::kind::TokenKind;
-use super::sentence_piece::Escaped;
 use super::split::Channel;
+use super::table::NONE;
 use super::vocab::Vocab;
 use crate::arena::Arena;
 use crate::error::{Error, TextFault};

@@ -1,8 +1,9 @@
 //! What a model's file says about its vocabulary, checked.
 
-use super::bpe::{self, NONE};
+use super::bpe;
 use super::kind::{TokenKind, kind};
 use super::special::Specials;
+use super::table::{self, NONE};
 use super::texts::Texts;
 use crate::arena::Arena;
 use crate::error::{Error, KeyFault, Name, TextFault};
@@ -56,9 +57,9 @@ impl<'a> Source<'a> {
         let specials = specials.filter(|&(id, text)| self.is_special(id, text)).count();
         Sizes {
             tokens: self.tokens.len(),
-            id_slots: bpe::slots(self.tokens.len()).unwrap_or(usize::MAX),
+            id_slots: table::slots(self.tokens.len()).unwrap_or(usize::MAX),
             merges: self.merges.map_or(0, |merges| merges.len()),
-            merge_slots: bpe::slots(self.merges.map_or(0, |merges| merges.len()))
+            merge_slots: table::slots(self.merges.map_or(0, |merges| merges.len()))
                 .unwrap_or(usize::MAX),
             specials,
         }

@@ -1,6 +1,6 @@
 //! The texts of a vocabulary's tokens, where they lie in the file, and a table to find them.
 
-use super::bpe::{self, NONE};
+use super::table::{self, NONE};
 use super::unicode::char_of_byte;
 use crate::error::{Error, TextFault};
 use crate::hash::Fnv;
@@ -25,7 +25,7 @@ impl<'a> Texts<'a> {
         ids: &'a mut [u32],
     ) -> Result<Self, Error> {
         for (id, text) in (0..).zip(tokens.strings()).filter(|(_, text)| !text.is_empty()) {
-            let mut slots = bpe::probe(hash(text.iter().copied()), ids.len());
+            let mut slots = table::probe(hash(text.iter().copied()), ids.len());
             let free = slots.find(|&slot| {
                 let other = starts.get(ids[slot] as usize);
                 other.is_none_or(|&start| tokens.string_at(start as usize) == Some(text))
@@ -43,7 +43,7 @@ impl<'a> Texts<'a> {
     }
 
     pub(crate) fn find(&self, text: impl Iterator<Item = u8> + Clone) -> Option<u32> {
-        for slot in bpe::probe(hash(text.clone()), self.ids.len()) {
+        for slot in table::probe(hash(text.clone()), self.ids.len()) {
             let id = self.ids[slot];
             if self.get(id)?.iter().copied().eq(text.clone()) {
                 return Some(id);

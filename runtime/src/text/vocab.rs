@@ -1,11 +1,13 @@
 //! The vocabulary of a model: byte-level BPE or SentencePiece as GGUF files carry them.
 
-use super::bpe::{Merges, NONE};
+use super::bpe::Merges;
+use super::escaped::SPACE;
 use super::kind::{ENDS, TokenKind, kind};
 use super::pre_tokenizer::PreTokenizer;
-use super::sentence_piece::{SPACE, Scores, byte_token, of_byte_token};
+use super::sentence_piece::{Scores, byte_token, of_byte_token};
 use super::source::{Source, SpecialId, Tables};
 use super::special::Specials;
+use super::table::NONE;
 use super::texts::{Texts, encoded};
 use super::unicode::byte_of_char;
 use crate::error::Error;

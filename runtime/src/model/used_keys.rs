@@ -1,9 +1,7 @@
-//! What a file says that is not computed: harmless, or refused, since to leave it out would be silently
-//! wrong.
+//! Keys that are not computed: harmless, or refused, since to leave one out would be silently wrong.
 
-use super::layer::LayerOf;
-use super::{Config, Gguf, Value};
-use crate::error::{Error, KeyFault, TensorFault};
+use super::{Gguf, Value};
+use crate::error::{Error, KeyFault};
 
 /// Keys of an architecture that are read elsewhere, or that change no number: advice, names, and what
 /// follows from other keys.
@@ -58,15 +56,12 @@ const NEUTRAL: [(&str, f64, &str); 22] = [
     ("rope.scaling.yarn_log_multiplier", 0.0, "0"),
 ];
 
-/// Tensors that nothing reads: what converters of old wrote beside what is computed from the keys.
-const HARMLESS: [&str; 2] = ["attn_rot_embd", "attn.rotary_emb.inv_freq"];
-
 /// Checks that every key of the architecture is read or asks for nothing.
 ///
 /// # Errors
 ///
 /// An [`Error::Key`] that names the first that does.
-pub(super) fn check_keys(gguf: &Gguf<'_>, head_len: usize) -> Result<(), Error> {
+pub(super) fn check(gguf: &Gguf<'_>, head_len: usize) -> Result<(), Error> {
     for (name, value) in gguf.values() {
         let of_architecture =
             name.strip_prefix(gguf.architecture()).and_then(|n| n.strip_prefix('.'));
@@ -92,45 +87,4 @@ fn is_usual_scale(value: &Value<'_>, head_len: usize) -> bool {
     let usual = 1.0 / libm::sqrt(head_len as f64);
     let near = |scale: f64| scale == 0.0 || (scale / usual - 1.0).abs() < 1e-6;
     value.number().is_some_and(|number| near(number.to_f64()))
-}
-
-/// Checks that every tensor is part of the model or harmless.
-///
-/// # Errors
-///
-/// An [`Error::Tensor`] that names the first that is neither.
-pub(super) fn check_tensors(gguf: &Gguf<'_>, config: &Config) -> Result<(), Error> {
-    let of_layer = LayerOf::of(config).map(|w| w.name, |x| x.name).into_array();
-    for tensor in gguf.tensors() {
-        let name = tensor.name();
-        let in_layer = name.strip_prefix("blk.").and_then(|name| name.split_once('.'));
-        let is_known = match in_layer {
-            Some((layer, part)) => {
-                let is_there = layer.parse().is_ok_and(|i: usize| i < config.layers);
-                is_there && (of_layer.contains(&part) || is_harmless(part))
-            }
-            None => MODEL.contains(&name) || is_harmless(name),
-        };
-        if !is_known {
-            return Err(Error::tensor(name, TensorFault::Foreign(config.architecture.name)));
-        }
-    }
-    Ok(())
-}
-
-/// Tensors outside of layers.
-const MODEL: [&str; 7] = [
-    "output.bias",
-    "output.weight",
-    "output_norm.weight",
-    "rope_factors_long.weight",
-    "rope_factors_short.weight",
-    "rope_freqs.weight",
-    "token_embd.weight",
-];
-
-fn is_harmless(name: &str) -> bool {
-    HARMLESS.iter().any(|harmless| {
-        name.strip_prefix(harmless).is_some_and(|rest| matches!(rest, "" | ".weight"))
-    })
 }
